@@ -1,0 +1,3 @@
+//! The jsix kernel.
+
+fn main() {}

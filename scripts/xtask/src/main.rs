@@ -1,0 +1,3 @@
+//! Build, image, QEMU, tests and symbols: what the shells in scripts/ call.
+
+fn main() {}

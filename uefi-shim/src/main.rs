@@ -1,0 +1,3 @@
+//! The UEFI chainloader: feature check, Limine or its own loader.
+
+fn main() {}

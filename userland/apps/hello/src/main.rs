@@ -1,0 +1,3 @@
+//! Says hello from user mode.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! User runtime.
+
+#![no_std]
