@@ -2,10 +2,18 @@
 //!
 //! [`Ring`] takes records from any context, interrupt and panic included; [`Formatter`] lays one
 //! out as lines for a console; [`Filter`] decides which records are made at all; [`markup`] is the
-//! text by which the kernel hands addresses to `xtask symbolize`. Only the ring's slots use
-//! `unsafe`, in one leaf module.
+//! text by which the kernel hands addresses to `xtask symbolize`.
 
 #![cfg_attr(not(any(test, loom)), no_std)]
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 
+mod filter;
+mod format;
 pub mod markup;
+mod record;
+mod ring;
+
+pub use filter::{Filter, FilterError};
+pub use format::Formatter;
+pub use record::{Completeness, Header, Record};
+pub use ring::{ReadError, Ring, Written};

@@ -1,4 +1,25 @@
 //! Locks, once cells and hand-shakes of the kernel.
+//!
+//! Everything that spins executes [`atomic::relax`], the pause instruction: under an emulator that
+//! counts instructions a loop without it would starve the processor that it waits for. [`atomic`]
+//! is the one place that names atomic types, so that the same code runs under loom, which tries all
+//! interleavings of the tests whose names begin with `loom_`.
 
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, loom)), no_std)]
 #![forbid(unsafe_code)]
+
+pub mod atomic;
+mod flags;
+mod handshake;
+mod irq;
+mod lock;
+mod panic;
+
+pub use flags::{MAX_CPUS, PerCpuFlags};
+pub use handshake::{Barrier, CheckIn, Gate, Waited};
+pub use irq::{IrqControl, IrqGuard, IrqLock, IrqLockGuard};
+pub use lock::{SpinLock, SpinLockGuard};
+pub use panic::{Claim, PanicClaim};
+/// A cell that is filled once; whoever comes while it is being filled waits. Not for interrupt
+/// handlers unless it is filled before they can run.
+pub use spin::Once;

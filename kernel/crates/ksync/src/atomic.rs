@@ -1,0 +1,43 @@
+//! The atomic types of the kernel: those of `core`, or those of loom under `--cfg loom`.
+
+#[cfg(not(loom))]
+pub use core::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+#[cfg(loom)]
+pub use loom::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
+
+/// What every loop that waits for another processor does on each turn: the pause instruction.
+#[inline]
+pub fn relax() {
+    #[cfg(not(loom))]
+    core::hint::spin_loop();
+    #[cfg(loom)]
+    loom::hint::spin_loop();
+}
+
+/// [`relax`], in the form that the locks of `spin` take.
+#[derive(Clone, Copy, Debug)]
+pub enum Pause {}
+
+impl spin::RelaxStrategy for Pause {
+    #[inline]
+    fn relax() {
+        relax();
+    }
+}
+
+/// Defines a constructor that is `const`, except under loom, whose atomics cannot be.
+macro_rules! const_new {
+    ($(#[$meta:meta])* $vis:vis fn new() -> Self $body:block) => {
+        $(#[$meta])*
+        #[cfg(not(loom))]
+        $vis const fn new() -> Self $body
+        $(#[$meta])*
+        #[cfg(loom)]
+        $vis fn new() -> Self $body
+    };
+}
+pub(crate) use const_new;

@@ -1,0 +1,77 @@
+//! One bit for each processor, set and read by all of them.
+
+use crate::atomic::{AtomicU64, Ordering, const_new};
+
+/// The most processors that the kernel can number.
+pub const MAX_CPUS: usize = 1024;
+#[cfg(not(loom))]
+const WORDS: usize = MAX_CPUS / 64;
+/// Loom bounds the atomics of a model; one word is enough for the processors of a test.
+#[cfg(loom)]
+const WORDS: usize = 1;
+
+/// A set of processors that any processor may change at any time. A bit that is set releases what
+/// the setter wrote before, and whoever sees it acquires that. Processors from [`MAX_CPUS`] on are
+/// in no set: adding one has no effect.
+pub struct PerCpuFlags {
+    words: [AtomicU64; WORDS],
+}
+
+impl PerCpuFlags {
+    const_new! {
+        /// The empty set.
+        pub fn new() -> Self {
+            #[cfg(not(loom))]
+            return Self { words: [const { AtomicU64::new(0) }; WORDS] };
+            #[cfg(loom)]
+            return Self { words: core::array::from_fn(|_| AtomicU64::new(0)) };
+        }
+    }
+
+    fn word(&self, cpu: u32) -> Option<(&AtomicU64, u64)> {
+        let cpu = usize::try_from(cpu).ok()?;
+        Some((self.words.get(cpu / 64)?, 1 << (cpu % 64)))
+    }
+
+    /// Adds a processor; `true` when it was not in the set before.
+    pub fn set(&self, cpu: u32) -> bool {
+        self.word(cpu)
+            .is_some_and(|(word, bit)| word.fetch_or(bit, Ordering::AcqRel) & bit == 0)
+    }
+
+    /// Takes a processor out; `true` when it was in the set before.
+    pub fn clear(&self, cpu: u32) -> bool {
+        self.word(cpu)
+            .is_some_and(|(word, bit)| word.fetch_and(!bit, Ordering::AcqRel) & bit != 0)
+    }
+
+    /// Whether a processor is in the set.
+    pub fn get(&self, cpu: u32) -> bool {
+        self.word(cpu)
+            .is_some_and(|(word, bit)| word.load(Ordering::Acquire) & bit != 0)
+    }
+
+    /// How many processors are in the set. Not one instant: each group of 64 is read by itself.
+    pub fn count(&self) -> u32 {
+        let ones = |word: &AtomicU64| word.load(Ordering::Acquire).count_ones();
+        self.words.iter().map(ones).fold(0, u32::saturating_add)
+    }
+
+    /// The processors in the set, in ascending order, read while iterating.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        self.words.iter().zip(0u32..).flat_map(|(word, index)| {
+            let mut rest = word.load(Ordering::Acquire);
+            core::iter::from_fn(move || {
+                let bit = rest.trailing_zeros();
+                rest &= rest.checked_sub(1)?;
+                index.checked_mul(64)?.checked_add(bit)
+            })
+        })
+    }
+}
+
+impl Default for PerCpuFlags {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,196 @@
+//! Locks that keep interrupts off while they are held, for data shared with interrupt handlers.
+
+use crate::atomic::{AtomicU32, Ordering, relax};
+use crate::lock::{Raw, RawGuard, is_locked, try_lock};
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::{Deref, DerefMut};
+
+/// The seam to the processor's interrupt flag.
+pub trait IrqControl {
+    /// Whether interrupts were on.
+    type State: Copy;
+
+    /// Switches maskable interrupts off on this processor and says whether they were on.
+    fn disable() -> Self::State;
+
+    /// Back to what [`IrqControl::disable`] returned.
+    fn restore(state: Self::State);
+
+    /// The number of this processor, for finding locks taken twice; called only in builds with debug
+    /// assertions and with interrupts off. `None` while processors have no numbers.
+    fn cpu() -> Option<u32> {
+        None
+    }
+}
+
+/// Interrupts are off on this processor while this lives. Guards must be dropped in the reverse
+/// order of their making, which scopes do by themselves.
+#[must_use = "interrupts are on again as soon as the guard is dropped"]
+pub struct IrqGuard<I: IrqControl> {
+    state: I::State,
+    /// Belongs to the processor that it was made on.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<I: IrqControl> IrqGuard<I> {
+    /// Switches interrupts off.
+    #[inline]
+    pub fn new() -> Self {
+        Self {
+            state: I::disable(),
+            not_send: PhantomData,
+        }
+    }
+}
+
+impl<I: IrqControl> Default for IrqGuard<I> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<I: IrqControl> Drop for IrqGuard<I> {
+    #[inline]
+    fn drop(&mut self) {
+        I::restore(self.state);
+    }
+}
+
+/// A spin lock that keeps interrupts off on the holder's processor.
+///
+/// May be taken: in thread context, in interrupt handlers, with interrupts on or off. Must not be
+/// taken: in the NMI, machine check and double fault handlers or on the panic path (those only
+/// [`IrqLock::try_lock`]), and never twice by one processor; builds with debug assertions panic on
+/// that when [`IrqControl::cpu`] is implemented. While waiting for the lock, interrupts are as the
+/// caller had them, so that a processor that spins still answers the others.
+pub struct IrqLock<T, I: IrqControl> {
+    /// Number of the holder's processor plus 1, or 0; kept in builds with debug assertions.
+    owner: AtomicU32,
+    raw: Raw<T>,
+    control: PhantomData<fn() -> I>,
+}
+
+impl<T, I: IrqControl> IrqLock<T, I> {
+    /// A free lock.
+    #[cfg(not(loom))]
+    pub const fn new(value: T) -> Self {
+        Self {
+            owner: AtomicU32::new(0),
+            raw: Raw::new(value),
+            control: PhantomData,
+        }
+    }
+
+    /// A free lock.
+    #[cfg(loom)]
+    pub fn new(value: T) -> Self {
+        Self {
+            owner: AtomicU32::new(0),
+            raw: Raw::new(value),
+            control: PhantomData,
+        }
+    }
+
+    /// Switches interrupts off and takes the lock, spinning while another processor has it.
+    #[inline]
+    pub fn lock(&self) -> IrqLockGuard<'_, T, I> {
+        loop {
+            if let Some(guard) = self.try_lock() {
+                return guard;
+            }
+            self.check_recursion();
+            relax();
+            // Only read while it is held: that leaves the cache line with the holder.
+            while is_locked(&self.raw) {
+                relax();
+            }
+        }
+    }
+
+    /// Switches interrupts off and takes the lock if it is free; if not, interrupts are as before.
+    #[inline]
+    pub fn try_lock(&self) -> Option<IrqLockGuard<'_, T, I>> {
+        let irq = IrqGuard::new();
+        let raw = try_lock(&self.raw)?;
+        let ownership = Ownership { owner: &self.owner };
+        ownership.set(I::cpu);
+        Some(IrqLockGuard {
+            _ownership: ownership,
+            raw,
+            _irq: irq,
+        })
+    }
+
+    /// Panics when this processor holds the lock that it is about to wait for.
+    fn check_recursion(&self) {
+        if cfg!(debug_assertions) {
+            let _irq = IrqGuard::<I>::new();
+            if let Some(cpu) = I::cpu() {
+                let owner = self.owner.load(Ordering::Relaxed);
+                assert!(
+                    owner != cpu.wrapping_add(1),
+                    "processor {cpu} waits for a lock that it holds"
+                );
+            }
+        }
+    }
+}
+
+impl<T: fmt::Debug, I: IrqControl> fmt::Debug for IrqLock<T, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.try_lock() {
+            Some(guard) => f.debug_tuple("IrqLock").field(&&*guard).finish(),
+            None => f.write_str("IrqLock(<locked>)"),
+        }
+    }
+}
+
+/// The note of who holds a lock, erased when dropped.
+struct Ownership<'a> {
+    owner: &'a AtomicU32,
+}
+
+impl Ownership<'_> {
+    #[inline]
+    fn set(&self, cpu: fn() -> Option<u32>) {
+        if cfg!(debug_assertions) {
+            let number = cpu().map_or(0, |cpu| cpu.wrapping_add(1));
+            self.owner.store(number, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Ownership<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if cfg!(debug_assertions) {
+            self.owner.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Access to the data of an [`IrqLock`]; dropping it frees the lock, then restores interrupts.
+#[must_use = "the lock is free again as soon as the guard is dropped"]
+pub struct IrqLockGuard<'a, T, I: IrqControl> {
+    // The order matters, as fields are dropped from first to last.
+    _ownership: Ownership<'a>,
+    raw: RawGuard<'a, T>,
+    _irq: IrqGuard<I>,
+}
+
+impl<T, I: IrqControl> Deref for IrqLockGuard<'_, T, I> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.raw
+    }
+}
+
+impl<T, I: IrqControl> DerefMut for IrqLockGuard<'_, T, I> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.raw
+    }
+}
