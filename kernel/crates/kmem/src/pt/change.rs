@@ -1,0 +1,192 @@
+//! Unmapping and protecting a run of pages: count the pages to split, take frames, commit.
+
+use kaddr::{Frame, Page, PageSize, PhysAddr, VirtAddr};
+
+use super::edit::{Edit, Run, Unmapped};
+use super::entry::{self, ACCESSED, DIRTY, ENTRIES, Kind};
+use super::error::MapError;
+use super::flush::Flush;
+use super::protection::Protection;
+use super::reserve::Chain;
+use super::table::{Chunk, FrameSource, TableMemory, chunks, entry_address, index};
+
+/// What happens to the pages of a run.
+#[derive(Clone, Copy)]
+pub(super) enum Change {
+    Unmap,
+    Protect(Protection),
+}
+
+impl Change {
+    /// The entry that replaces a leaf.
+    fn apply(self, value: u64, size: PageSize) -> u64 {
+        match self {
+            Self::Unmap => 0,
+            Self::Protect(protection) => {
+                entry::leaf_address(value, size).as_u64()
+                    | value & (ACCESSED | DIRTY)
+                    | entry::leaf_bits(protection, size)
+            }
+        }
+    }
+}
+
+/// What a commit carries through the levels.
+struct Commit<'a> {
+    change: Change,
+    spare: Chain,
+    flush: Flush,
+    visit: &'a mut dyn FnMut(Unmapped),
+}
+
+impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
+    pub(super) fn commit_change(
+        &mut self,
+        run: Run,
+        change: Change,
+        visit: &mut dyn FnMut(Unmapped),
+    ) -> Result<Flush, MapError> {
+        let (root, top) = (self.table.root(), self.table.levels().count());
+        let splits = self.splits(root, top, run, change);
+        let spare = Chain::reserve(splits, self.memory, self.source)?;
+        let mut commit = Commit {
+            change,
+            spare,
+            flush: Flush::default(),
+            visit,
+        };
+        self.write_change(root, top, run, &mut commit);
+        debug_assert!(
+            commit.spare.is_empty(),
+            "the change split fewer pages than it counted"
+        );
+        Ok(commit.flush)
+    }
+
+    /// How many pages the run cuts in two: only its ends can.
+    fn splits(&self, table: Frame, level: u8, run: Run, change: Change) -> u64 {
+        let mut splits = 0;
+        for chunk in chunks(level, run.first, run.last).filter(|chunk| !chunk.full) {
+            let part = Run {
+                first: chunk.first,
+                last: chunk.last,
+            };
+            let value = self
+                .memory
+                .read(entry_address(table, index(chunk.first, level)));
+            splits += match entry::kind(value, level) {
+                Kind::Absent => 0,
+                Kind::Table(child) => self.splits(child, level - 1, part, change),
+                Kind::Leaf(size) if change.apply(value, size) == value => 0,
+                Kind::Leaf(_) => 1 + splits_within(level - 1, part),
+            };
+        }
+        splits
+    }
+
+    /// Changes the entries of a run; returns how many of this table went out of use.
+    fn write_change(&mut self, table: Frame, level: u8, run: Run, commit: &mut Commit<'_>) -> u64 {
+        let mut removed = 0;
+        for chunk in chunks(level, run.first, run.last) {
+            let address = entry_address(table, index(chunk.first, level));
+            let value = self.memory.read(address);
+            let value = match entry::kind(value, level) {
+                Kind::Absent => continue,
+                Kind::Table(_) => value,
+                Kind::Leaf(size) => {
+                    let after = commit.change.apply(value, size);
+                    if after == value {
+                        continue;
+                    }
+                    if chunk.full {
+                        self.memory.write(address, after);
+                        removed += commit.note(chunk, value, after, size);
+                        continue;
+                    }
+                    let split = self.split(value, size, run.is_lower_half(), &mut commit.spare);
+                    self.memory.write(address, split);
+                    split
+                }
+            };
+            let Some(child) = entry::table_frame(value) else {
+                continue;
+            };
+            let part = Run {
+                first: chunk.first,
+                last: chunk.last,
+            };
+            let gone = self.write_change(child, level - 1, part, commit);
+            if gone == 0 || self.is_shared(level, chunk.first) {
+                continue;
+            }
+            let count = entry::count(value).saturating_sub(gone);
+            if count == 0 {
+                self.memory.write(address, 0);
+                commit.flush.retire(child, self.memory);
+                removed += 1;
+            } else {
+                self.memory.write(address, entry::with_count(value, count));
+            }
+        }
+        removed
+    }
+
+    /// Makes a table that maps what the leaf `value` maps, and returns the entry for it.
+    fn split(&mut self, value: u64, size: PageSize, lower_half: bool, spare: &mut Chain) -> u64 {
+        let child = spare
+            .pop(self.memory)
+            .expect("the check counted every page to split");
+        let smaller = match size {
+            PageSize::Huge => PageSize::Large,
+            PageSize::Large | PageSize::Small => PageSize::Small,
+        };
+        let bits = entry::leaf_bits(entry::protection(value, size), smaller);
+        let bits = bits | value & (ACCESSED | DIRTY);
+        let start = entry::leaf_address(value, size).as_u64();
+        for index in 0..ENTRIES {
+            let phys = start + index * smaller.bytes();
+            self.memory.write(entry_address(child, index), phys | bits);
+        }
+        entry::table(child, lower_half, ENTRIES)
+    }
+}
+
+impl Commit<'_> {
+    /// Notes that a leaf was changed; returns 1 if it is gone.
+    fn note(&mut self, chunk: Chunk, before: u64, after: u64, size: PageSize) -> u64 {
+        let address = VirtAddr::new(chunk.first);
+        self.flush
+            .note(address, size, (before | after) & entry::GLOBAL != 0);
+        if after != 0 {
+            return 0;
+        }
+        let start: PhysAddr = entry::leaf_address(before, size);
+        if let Some(frame) = Frame::starting_at(start) {
+            (self.visit)(Unmapped {
+                page: Page::containing(address),
+                frame,
+                size,
+            });
+        }
+        1
+    }
+}
+
+/// How many pages of this level, all mapped, the run cuts in two, with those of lower levels.
+fn splits_within(level: u8, run: Run) -> u64 {
+    if level <= 1 {
+        return 0;
+    }
+    chunks(level, run.first, run.last)
+        .filter(|chunk| !chunk.full)
+        .map(|chunk| {
+            1 + splits_within(
+                level - 1,
+                Run {
+                    first: chunk.first,
+                    last: chunk.last,
+                },
+            )
+        })
+        .sum()
+}

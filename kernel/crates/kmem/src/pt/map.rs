@@ -1,0 +1,154 @@
+//! Mapping a run of pages: check and count, take frames, commit.
+
+use kaddr::{Frame, PageSize, PhysAddr, VirtAddr};
+
+use super::edit::{Edit, Run};
+use super::entry::{self, Kind};
+use super::error::MapError;
+use super::protection::Protection;
+use super::reserve::Chain;
+use super::table::{Chunk, FrameSource, TableMemory, chunks, entry_address, index};
+
+/// What a run is mapped to.
+pub(super) struct Mapping {
+    /// Physical minus virtual address.
+    offset: u64,
+    largest: PageSize,
+    /// The bits of a leaf entry of each size.
+    bits: [u64; 3],
+}
+
+impl Mapping {
+    pub(super) fn new(
+        virt: VirtAddr,
+        phys: PhysAddr,
+        protection: Protection,
+        largest: PageSize,
+    ) -> Self {
+        let sizes = [PageSize::Small, PageSize::Large, PageSize::Huge];
+        Self {
+            offset: phys.as_u64().wrapping_sub(virt.as_u64()),
+            largest,
+            bits: sizes.map(|size| entry::leaf_bits(protection, size)),
+        }
+    }
+
+    /// The leaf entry that maps this chunk, if one entry of this level can.
+    fn leaf(&self, level: u8, chunk: Chunk) -> Option<u64> {
+        let (size, bits) = match level {
+            1 => (PageSize::Small, self.bits[0]),
+            2 => (PageSize::Large, self.bits[1]),
+            3 => (PageSize::Huge, self.bits[2]),
+            _ => return None,
+        };
+        let phys = chunk.first.wrapping_add(self.offset);
+        let fits = size <= self.largest && chunk.full && phys & (size.bytes() - 1) == 0;
+        fits.then_some(phys | bits)
+    }
+}
+
+impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
+    pub(super) fn commit_mapping(&mut self, run: Run, mapping: &Mapping) -> Result<(), MapError> {
+        let (root, top) = (self.table.root(), self.table.levels().count());
+        let missing = self.missing_tables(Some(root), top, run, mapping)?;
+        let mut chain = Chain::reserve(missing, self.memory, self.source)?;
+        self.write_mapping(root, top, run, mapping, &mut chain);
+        debug_assert!(
+            chain.is_empty(),
+            "the mapping used fewer tables than it counted"
+        );
+        Ok(())
+    }
+
+    /// How many tables the run lacks, if nothing is mapped in it. `table` is `None` below a
+    /// missing one.
+    fn missing_tables(
+        &self,
+        table: Option<Frame>,
+        level: u8,
+        run: Run,
+        mapping: &Mapping,
+    ) -> Result<u64, MapError> {
+        if level == 1 && table.is_none() {
+            return Ok(0);
+        }
+        let mut missing = 0;
+        for chunk in chunks(level, run.first, run.last) {
+            let part = Run {
+                first: chunk.first,
+                last: chunk.last,
+            };
+            let taken = MapError::AlreadyMapped {
+                at: VirtAddr::new(chunk.first),
+            };
+            let leaf = mapping.leaf(level, chunk);
+            let value = table.map_or(0, |table| {
+                self.memory
+                    .read(entry_address(table, index(chunk.first, level)))
+            });
+            match entry::kind(value, level) {
+                Kind::Absent if leaf.is_some() => {}
+                Kind::Absent => {
+                    missing += 1 + self.missing_tables(None, level - 1, part, mapping)?;
+                }
+                Kind::Table(child) => {
+                    missing += self.missing_tables(Some(child), level - 1, part, mapping)?;
+                    if leaf.is_some() {
+                        return Err(taken);
+                    }
+                }
+                Kind::Leaf(_) => return Err(taken),
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Writes the entries of a checked run; returns how many of this table came into use.
+    fn write_mapping(
+        &mut self,
+        table: Frame,
+        level: u8,
+        run: Run,
+        mapping: &Mapping,
+        chain: &mut Chain,
+    ) -> u64 {
+        let mut added = 0;
+        for chunk in chunks(level, run.first, run.last) {
+            let address = entry_address(table, index(chunk.first, level));
+            if let Some(leaf) = mapping.leaf(level, chunk) {
+                self.memory.write(address, leaf);
+                added += 1;
+                continue;
+            }
+            let before = self.memory.read(address);
+            let (child, count) = match entry::kind(before, level) {
+                Kind::Table(child) => (child, entry::count(before)),
+                Kind::Absent | Kind::Leaf(_) => {
+                    added += 1;
+                    (
+                        chain
+                            .pop(self.memory)
+                            .expect("the check counted every missing table"),
+                        0,
+                    )
+                }
+            };
+            // A new table is filled before it is linked in.
+            let part = Run {
+                first: chunk.first,
+                last: chunk.last,
+            };
+            let used = self.write_mapping(child, level - 1, part, mapping, chain);
+            let count = if self.is_shared(level, chunk.first) {
+                0
+            } else {
+                count + used
+            };
+            let after = entry::table(child, run.is_lower_half(), count);
+            if after != before {
+                self.memory.write(address, after);
+            }
+        }
+        added
+    }
+}
