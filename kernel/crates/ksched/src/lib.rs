@@ -1,4 +1,45 @@
-//! Scheduling decisions: run queues, quanta, placement.
+//! Scheduling decisions: run queues, quanta, placement, deadlines.
+//!
+//! Pure state machines: time comes in as nanoseconds, decisions go out as values, and the kernel
+//! acts on them. Each processor owns a [`RunQueue`] and a [`timer::TimerQueue`], under its own lock;
+//! [`place`] and [`steal_from`] choose among processors from a snapshot of their loads. All memory is
+//! reserved when threads are made, so that no step here can fail for want of memory halfway.
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod balance;
+mod cpuset;
+mod lists;
+mod queue;
+mod slab;
+pub mod timer;
+
+pub use balance::{Load, place, steal_from};
+pub use cpuset::{Cpu, CpuSet, MAX_CPUS};
+pub use queue::{Config, Decision, Priority, Removed, RunQueue};
+
+use core::fmt;
+
+/// Why a queue did not take something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SchedError {
+    /// All reserved places are taken; reserve before adding.
+    Full,
+    /// There is no memory for the reservation.
+    OutOfMemory,
+}
+
+impl fmt::Display for SchedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the queue has no free place; reserve one for each thread or timer first",
+            Self::OutOfMemory => "no memory for places in a queue; end a process or add memory",
+        })
+    }
+}
+
+impl core::error::Error for SchedError {}
