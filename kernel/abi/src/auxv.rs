@@ -1,0 +1,17 @@
+//! The auxiliary vector that a new process finds above its environment on the initial stack (System V ABI, x86-64
+//! supplement, 3.4.1): pairs of words, ended by [`NULL`].
+
+/// Ends the vector.
+pub const NULL: u64 = 0;
+/// Page size in bytes.
+pub const PAGE_SIZE: u64 = 6;
+/// The program's entry point.
+pub const ENTRY: u64 = 9;
+/// First tag of our own.
+pub const JSIX: u64 = 0x6a73_0000;
+/// Version of the ABI, [`crate::VERSION`].
+pub const ABI_VERSION: u64 = JSIX;
+/// Handle of the process itself.
+pub const SELF_HANDLE: u64 = JSIX + 1;
+/// Handle of the kernel log, with the right to write.
+pub const LOG_HANDLE: u64 = JSIX + 2;

@@ -1,0 +1,52 @@
+//! Everything that knows x86-64: tables, registers, interrupt controllers, entry and exit paths.
+
+pub mod apic;
+pub mod boot;
+pub mod cpuid;
+pub mod fpu;
+pub mod gdt;
+pub mod idt;
+pub mod ioapic;
+pub mod paging;
+pub mod percpu;
+pub mod serial;
+pub mod smp;
+pub mod switch;
+pub mod syscall;
+pub mod time;
+pub mod trap;
+pub mod usercopy;
+
+use x86_64::instructions::interrupts;
+
+/// Turns interrupts on and off for [`ksync::IrqLock`].
+pub struct Irq;
+
+impl ksync::IrqControl for Irq {
+    type State = bool;
+
+    fn disable() -> bool {
+        let were_on = interrupts::are_enabled();
+        if were_on {
+            interrupts::disable();
+        }
+        were_on
+    }
+
+    fn restore(were_on: bool) {
+        if were_on {
+            interrupts::enable();
+        }
+    }
+}
+
+/// A spin lock that keeps interrupts off while it is held.
+pub type IrqLock<T> = ksync::IrqLock<T, Irq>;
+
+/// Stops this CPU for good.
+pub fn halt_forever() -> ! {
+    loop {
+        interrupts::disable();
+        x86_64::instructions::hlt();
+    }
+}

@@ -1,0 +1,118 @@
+//! What happens after an interrupt or exception has been entered: decide who is to answer it.
+
+use core::sync::atomic::Ordering;
+
+use super::apic::{self, VECTOR_RESCHEDULE, VECTOR_SPURIOUS, VECTOR_TIMER};
+use super::{percpu, usercopy};
+use crate::{panic, process, sched};
+
+/// The registers at the interrupted instruction, as the entry code of `idt` pushed them.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "the fields are the registers of their names")]
+pub struct TrapFrame {
+    pub r15: u64,
+    pub r14: u64,
+    pub r13: u64,
+    pub r12: u64,
+    pub r11: u64,
+    pub r10: u64,
+    pub r9: u64,
+    pub r8: u64,
+    pub rbp: u64,
+    pub rdi: u64,
+    pub rsi: u64,
+    pub rdx: u64,
+    pub rcx: u64,
+    pub rbx: u64,
+    pub rax: u64,
+    pub vector: u64,
+    pub error: u64,
+    pub rip: u64,
+    pub cs: u64,
+    pub rflags: u64,
+    pub rsp: u64,
+    pub ss: u64,
+}
+
+impl TrapFrame {
+    /// Whether user code was interrupted.
+    pub fn from_user(&self) -> bool {
+        self.cs & 3 != 0
+    }
+}
+
+/// Vector of the non-maskable interrupt.
+pub const NMI: u64 = 2;
+/// Vector of the double fault.
+pub const DOUBLE_FAULT: u64 = 8;
+/// Vector of the page fault.
+pub const PAGE_FAULT: u64 = 14;
+
+/// The name of an exception (Intel SDM vol. 3A, table 6-1).
+pub fn exception_name(vector: u64) -> &'static str {
+    match vector {
+        0 => "divide error",
+        1 => "debug exception",
+        2 => "non-maskable interrupt",
+        3 => "breakpoint",
+        4 => "overflow",
+        5 => "bound range exceeded",
+        6 => "invalid opcode",
+        7 => "device not available",
+        8 => "double fault",
+        10 => "invalid TSS",
+        11 => "segment not present",
+        12 => "stack-segment fault",
+        13 => "general protection fault",
+        14 => "page fault",
+        16 => "x87 floating-point error",
+        17 => "alignment check",
+        18 => "machine check",
+        19 => "SIMD floating-point exception",
+        20 => "virtualization exception",
+        21 => "control protection exception",
+        28..=30 => "hypervisor or security exception",
+        _ => "reserved exception",
+    }
+}
+
+/// Called by the entry code with interrupts off and the kernel's GS base.
+pub extern "C" fn handle_trap(frame: &mut TrapFrame) {
+    match frame.vector {
+        0..32 => exception(frame),
+        vector => interrupt(vector as u8),
+    }
+    if frame.from_user() {
+        sched::before_user_return();
+    }
+}
+
+fn interrupt(vector: u8) {
+    percpu::current().interrupts.fetch_add(1, Ordering::Relaxed);
+    match vector {
+        VECTOR_SPURIOUS => return,
+        VECTOR_TIMER => sched::on_timer(),
+        VECTOR_RESCHEDULE => sched::on_reschedule(),
+        vector => log::warn!("interrupt {vector:#x} has no handler"),
+    }
+    apic::end_of_interrupt();
+}
+
+fn exception(frame: &mut TrapFrame) {
+    match frame.vector {
+        NMI => return panic::on_nmi(frame),
+        DOUBLE_FAULT => panic::on_exception(frame),
+        _ => {}
+    }
+    if frame.from_user() {
+        return process::on_user_exception(frame);
+    }
+    if frame.vector == PAGE_FAULT
+        && let Some(target) = usercopy::fixup(frame.rip)
+    {
+        frame.rip = target;
+        return;
+    }
+    panic::on_exception(frame)
+}

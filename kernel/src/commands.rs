@@ -1,0 +1,85 @@
+//! The `cmd=` option of the command line: runs programs from boot modules, one line after the other.
+//!
+//! A line is a program's name and its arguments. `@all NAME ...` runs one copy on every CPU, each pinned to
+//! its own. The status of the whole is the last one that was not zero.
+
+use alloc::vec::Vec;
+
+use kboot::cmdline::{Command, commands};
+
+use crate::arch::current::percpu;
+use crate::process::loader;
+use crate::sched::thread::Affinity;
+use crate::{boot, process};
+
+/// Status of a line whose program does not exist or could not be started, as shells have it.
+const NOT_FOUND: u64 = 127;
+/// The most words of a line.
+const MAX_WORDS: usize = 32;
+
+/// Runs all lines; returns the last status that was not zero, or zero.
+pub fn run(lines: &str) -> u64 {
+    let mut status = 0;
+    for command in commands(lines) {
+        let result = run_line(&command);
+        if result != 0 {
+            log::warn!("'{}' ended with status {result}", command.line());
+            status = result;
+        }
+    }
+    status
+}
+
+fn run_line(command: &Command<'_>) -> u64 {
+    let words: Vec<&str> = command.words().take(MAX_WORDS).collect();
+    match words.as_slice() {
+        [] => 0,
+        ["@all", words @ ..] => {
+            let places = percpu::all().filter(|cpu| cpu.queue.is_online()).map(|cpu| Affinity::Pinned(cpu.index));
+            start_and_wait(words, places.collect())
+        }
+        words => start_and_wait(words, [Affinity::Any].into()),
+    }
+}
+
+fn start_and_wait(words: &[&str], places: Vec<Affinity>) -> u64 {
+    let Some(name) = words.first() else { return 0 };
+    let Some(module) = boot::info().module(name) else {
+        log::error!("there is no program '{name}'; the boot modules are: {}", Names);
+        return NOT_FOUND;
+    };
+    let mut running = Vec::new();
+    let mut status = 0;
+    for place in places {
+        match loader::start(module, words, place) {
+            Ok(process) => running.push(process),
+            Err(error) => {
+                log::error!("cannot start '{name}': {error}");
+                status = NOT_FOUND;
+            }
+        }
+    }
+    for process in running {
+        let exit: process::Exit = process.wait();
+        log::debug!("{} ended: {exit:?}", process.name());
+        if exit.status() != 0 {
+            status = exit.status();
+        }
+    }
+    status
+}
+
+/// The names of all modules, separated by blanks.
+struct Names;
+
+impl core::fmt::Display for Names {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (index, module) in boot::info().modules().enumerate() {
+            if index != 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(module.name.as_str())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! The boot order from the first own page table to the first programs.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use kaddr::PhysAddr;
+use kboot::acpi::Platform;
+use kboot::madt::{NmiTarget, Polarity, Trigger};
+
+use crate::arch::current::{apic, cpuid, fpu, ioapic, percpu, smp, syscall, time};
+use crate::console::framebuffer::{Console, Painter};
+use crate::mm::{MapError, layout};
+use crate::sched::thread::{Affinity, Thread};
+use crate::{acpi, boot, commands, console, crash, ktest, mm, panic, power, sched};
+
+/// Takes what must be known before anything can go wrong from the command line.
+pub fn options() {
+    let options = boot::info().options();
+    if let Some(port) = options.number("qemu-exit").and_then(|port| u16::try_from(port).ok()) {
+        power::set_exit_port(port);
+    }
+    if let Some(levels) = options.get("log") {
+        console::set_filter(levels);
+    }
+}
+
+/// Everything after the switch to our own page tables, on the boot stack. Each step is a sentence when it fails.
+pub fn run() -> ! {
+    let info = boot::info();
+    let reclaimed = mm::reclaim_boot_loader();
+    screen();
+    log::info!(
+        "jsix {} started by {}, protocol revision {}",
+        env!("CARGO_PKG_VERSION"),
+        info.loader.as_str(),
+        info.revision
+    );
+    log::info!("command line: {}", info.cmdline.as_str());
+    memory_report(reclaimed);
+    let platform = match info.rsdp.ok_or("the boot loader found no ACPI root pointer").map(acpi::init) {
+        Ok(Ok(platform)) => platform,
+        Ok(Err(error)) => panic!("the ACPI tables cannot be used: {error}"),
+        Err(error) => panic!("{error}"),
+    };
+    interrupts(platform);
+    let clock = time::calibrate(
+        platform.hpet.as_ref().map(|hpet| PhysAddr::new(hpet.address)),
+        platform.pm_timer().as_ref(),
+    );
+    log::info!("clock: TSC at {} kHz, by {clock:?}", time::tsc_hz() / 1000);
+    fpu::init_cpu();
+    // SAFETY: the per-CPU area of this CPU is installed.
+    unsafe { syscall::init() };
+    apic::enable_timer();
+    sched::init_boot().expect("there is memory for the first thread");
+    processors(platform);
+    let main = Thread::new("main", Affinity::Any, None, Box::new(main_thread));
+    main.and_then(sched::add).expect("there is memory for the first thread");
+    sched::idle_loop()
+}
+
+/// Shows the log on the framebuffer, unless `fb=off` says not to.
+fn screen() {
+    let info = boot::info();
+    let Some(framebuffer) = info.framebuffer.filter(|_| info.options().get("fb") != Some("off")) else { return };
+    let len = (framebuffer.pitch * framebuffer.height) as u64;
+    let base = match mm::map_framebuffer(framebuffer.address, len) {
+        Ok(base) => base,
+        Err(error) => return log::warn!("the framebuffer cannot be mapped: {error}"),
+    };
+    // SAFETY: the whole framebuffer was mapped just now, for ever.
+    let painter = unsafe { Painter::new(base, framebuffer) };
+    panic::set_screen(painter);
+    if let Some(console) = Console::new(painter) {
+        console::add_screen(console);
+    }
+}
+
+fn memory_report(reclaimed: u64) {
+    let (free, total) = {
+        let frames = mm::frames();
+        (frames.free_frames(), frames.total_frames())
+    };
+    log::info!(
+        "memory: {} of {} MiB free, {} KiB of it taken back from the boot loader; kernel image {} KiB",
+        free >> 8,
+        total >> 8,
+        reclaimed * 4,
+        layout::data().end.offset_from(layout::image_start()).unwrap_or(0) >> 10
+    );
+    let (regions, modules) = boot::info().dropped;
+    if regions + modules != 0 {
+        log::warn!("too many: {regions} memory regions and {modules} boot modules were left out");
+    }
+}
+
+/// Local APIC and I/O APICs: everything masked but the NMI pins.
+fn interrupts(platform: &Platform) {
+    let result: Result<(), MapError> = (|| {
+        // SAFETY: once, on the boot CPU.
+        unsafe { apic::init_boot(PhysAddr::new(platform.local_apic_address)) }?;
+        if platform.has_8259 {
+            mask_8259();
+        }
+        for io_apic in &platform.io_apics {
+            let found = ioapic::init(PhysAddr::new(io_apic.address), io_apic.gsi_base)?;
+            log::debug!("I/O APIC {}: lines {} to {}", io_apic.id, found.gsi_base, found.gsi_base + found.lines - 1);
+        }
+        Ok(())
+    })();
+    if let Err(error) = result {
+        panic!("the interrupt controllers cannot be used: {error}");
+    }
+    percpu::current().apic_id.store(cpuid::apic_id(), core::sync::atomic::Ordering::Relaxed);
+    set_nmi_pins(platform, cpuid::apic_id());
+    log::debug!(
+        "{} I/O APICs, {} overrides, {} NMI sources; local APIC by {}",
+        platform.io_apics.len(),
+        platform.overrides.len(),
+        platform.nmi_sources.len(),
+        if apic::is_x2apic() { "x2APIC registers" } else { "its page" }
+    );
+}
+
+/// Wires the local NMI pins of this CPU as the MADT says.
+fn set_nmi_pins(platform: &Platform, apic_id: u32) {
+    let uid = platform.cpus.iter().find(|cpu| cpu.apic_id == apic_id).map(|cpu| cpu.processor_uid);
+    for nmi in &platform.local_nmis {
+        let ours = match nmi.target {
+            NmiTarget::All => true,
+            NmiTarget::Processor(target) => Some(target) == uid,
+        };
+        if ours && nmi.lint < 2 {
+            apic::set_nmi_pin(nmi.lint, nmi.polarity == Polarity::Low, nmi.trigger == Trigger::Level);
+        }
+    }
+}
+
+/// Masks both old interrupt controllers, whose interrupts would come in over the exceptions (Intel 8259A data sheet).
+fn mask_8259() {
+    for port in [0x21u16, 0xa1] {
+        // SAFETY: the mask registers of the two controllers, which the MADT says exist.
+        unsafe { x86_64::instructions::port::Port::<u8>::new(port).write(0xff) };
+    }
+}
+
+/// Starts the other processors, at most as many as `maxcpus=` allows.
+fn processors(platform: &Platform) {
+    let own = cpuid::apic_id();
+    let limit = boot::info().options().number("maxcpus").map_or(percpu::MAX_CPUS, |limit| limit.max(1) as usize);
+    let limit = limit.min(percpu::MAX_CPUS);
+    let usable = |id: u32| apic::is_x2apic() || id < 0xff;
+    let enabled = platform.enabled_cpus().count();
+    let ids: Vec<u32> = platform
+        .enabled_cpus()
+        .map(|cpu| cpu.apic_id)
+        .filter(|&id| id != own && usable(id))
+        .take(limit - 1)
+        .collect();
+    // SAFETY: once, on the boot CPU, with clock, APIC, memory and scheduler ready.
+    match unsafe { smp::start(&ids) } {
+        Ok(report) => {
+            for missing in &report.missing {
+                log::warn!("the processor with APIC id {} did not start; it is left out", missing.apic_id);
+            }
+            log::info!("{} of {enabled} processors up, {} us after entry", report.online, time::now_ns() / 1000);
+        }
+        Err(error) => log::warn!("1 of {enabled} processors up; the others cannot be started: {error}"),
+    }
+}
+
+/// The first thread: does what the command line asks for.
+fn main_thread() {
+    let options = boot::info().options();
+    if let Some(kind) = options.get("crash") {
+        crash::crash(kind);
+        power::off(1);
+    }
+    if options.flag("ktest") {
+        power::off(ktest::run());
+    }
+    match options.get("cmd") {
+        Some(lines) => power::off(commands::run(lines)),
+        None => log::info!("nothing to run: give cmd=\"PROGRAM ARGUMENTS; ...\" on the command line"),
+    }
+}

@@ -1,0 +1,170 @@
+//! Memory: frames, the kernel's page tables, its direct map, heap, stacks and device mappings.
+//!
+//! Lock order, outermost first: stack pool, heap, kernel tables, frames. Whoever holds one may take only later ones.
+
+pub mod direct;
+pub mod heap;
+mod init;
+pub mod layout;
+pub mod stack;
+
+pub use direct::{DirectMemory, phys_to_virt};
+pub use init::{init, reclaim_boot_loader, tables_are_loaded};
+pub use kmem::pt::MapError;
+
+use kaddr::{Frame, PAGE_SIZE, Page, PageSize, PhysAddr, PhysRange, VirtAddr, VirtRange};
+use kmem::frame::FrameAllocator;
+use kmem::pt::{CacheMode, FrameSource, PageTable, Protection};
+use ksync::IrqLockGuard;
+use spin::Once;
+
+use crate::arch::current::{Irq, IrqLock, paging};
+use layout::DEVICES;
+
+static FRAMES: Once<IrqLock<FrameAllocator<'static>>> = Once::new();
+static KERNEL_TABLES: Once<IrqLock<PageTable>> = Once::new();
+/// Next free address for device mappings; they are never undone.
+static NEXT_DEVICE: IrqLock<VirtAddr> = IrqLock::new(DEVICES.start);
+
+/// The frame allocator, locked.
+///
+/// # Panics
+/// Before [`init`].
+pub fn frames() -> IrqLockGuard<'static, FrameAllocator<'static>, Irq> {
+    FRAMES.get().expect("memory is initialised before frames are asked for").lock()
+}
+
+/// The kernel's page tables, locked.
+///
+/// # Panics
+/// Before [`init`].
+pub fn kernel_tables() -> IrqLockGuard<'static, PageTable, Irq> {
+    KERNEL_TABLES.get().expect("memory is initialised before tables are asked for").lock()
+}
+
+/// Frames for page tables, from the common allocator.
+pub struct TableFrames;
+
+impl FrameSource for TableFrames {
+    fn allocate_table(&mut self) -> Option<Frame> {
+        frames().allocate()
+    }
+
+    fn free_table(&mut self, table: Frame) {
+        free(table);
+    }
+}
+
+/// Gives a frame back.
+pub fn free(frame: Frame) {
+    if let Err(error) = frames().free(frame) {
+        log::error!("frame at {} was not given back: {error}", frame.start());
+    }
+}
+
+/// Maps fresh frames, with any content, at a range of the kernel's half.
+///
+/// # Errors
+/// When frames run out or something is mapped there; then nothing has changed.
+pub fn map_fresh(range: VirtRange) -> Result<(), MapError> {
+    let mut tables = kernel_tables();
+    for page in range.pages() {
+        let frame = frames().allocate().ok_or(MapError::OutOfFrames);
+        let mapped = frame.and_then(|frame| {
+            let mut memory = DirectMemory;
+            let result =
+                tables.edit(&mut memory, &mut TableFrames).map(page, frame, PageSize::Small, Protection::KERNEL_DATA);
+            result.inspect_err(|_| free(frame))
+        });
+        if let Err(error) = mapped {
+            unmap_pages(&mut tables, VirtRange::new(range.start, page.start()));
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+/// Unmaps pages that no other CPU has used, and frees their frames.
+fn unmap_pages(tables: &mut PageTable, range: VirtRange) {
+    let mut memory = DirectMemory;
+    for page in range.pages() {
+        if let Ok((frame, _, flush)) = tables.edit(&mut memory, &mut TableFrames).unmap(page) {
+            paging::flush_local(&flush);
+            flush.finish(&mut memory, &mut TableFrames);
+            free(frame);
+        }
+    }
+}
+
+/// Maps the registers of a device, uncached, for ever.
+///
+/// # Errors
+/// When addresses or frames for tables run out.
+pub fn map_device(address: PhysAddr, len: u64) -> Result<VirtAddr, MapError> {
+    map_physical(address, len, CacheMode::Uncached)
+}
+
+/// Maps a framebuffer, write-combining, for ever.
+///
+/// # Errors
+/// As [`map_device`].
+pub fn map_framebuffer(address: PhysAddr, len: u64) -> Result<VirtAddr, MapError> {
+    map_physical(address, len, CacheMode::WriteCombining)
+}
+
+fn map_physical(address: PhysAddr, len: u64, cache: CacheMode) -> Result<VirtAddr, MapError> {
+    let range = PhysRange::from_len(address, len)
+        .and_then(|range| range.align_outward(PAGE_SIZE))
+        .ok_or(MapError::Misaligned)?;
+    // Large pages where the framebuffer allows them: the addresses agree modulo 2 MiB.
+    let mut next = NEXT_DEVICE.lock();
+    let step = if len >= kaddr::LARGE { kaddr::LARGE } else { PAGE_SIZE };
+    let aligned = next.align_up(step).ok_or(MapError::OutOfFrames)?;
+    let skew = range.start.as_u64() % step;
+    let start = aligned.checked_add(skew).ok_or(MapError::OutOfFrames)?;
+    let end = start.checked_add(range.len()).filter(|end| *end < DEVICES.end).ok_or(MapError::OutOfFrames)?;
+    let protection = Protection::KERNEL_DATA.with_cache(cache);
+    kernel_tables().edit(&mut DirectMemory, &mut TableFrames).map_range(start, range, protection, PageSize::Large)?;
+    // One page stays free in between, so that running over the end faults.
+    *next = end.checked_add(PAGE_SIZE).ok_or(MapError::OutOfFrames)?;
+    start.checked_add(address.page_offset()).ok_or(MapError::OutOfFrames)
+}
+
+/// Reads physical memory that may lie outside of the direct map: firmware's tables.
+///
+/// # Errors
+/// When the memory cannot be mapped.
+pub fn read_physical(address: PhysAddr, into: &mut [u8]) -> Result<(), MapError> {
+    let mut done = 0;
+    while done < into.len() {
+        let at = address.checked_add(done as u64).ok_or(MapError::Misaligned)?;
+        let len = (into.len() - done).min((PAGE_SIZE - at.page_offset()) as usize);
+        let piece = &mut into[done..done + len];
+        if direct::covers(at) {
+            // SAFETY: the direct map covers the page (invariant 1); firmware's tables do not change while we read.
+            unsafe { (phys_to_virt(at).as_u64() as *const u8).copy_to_nonoverlapping(piece.as_mut_ptr(), len) };
+        } else {
+            read_through_window(at, piece)?;
+        }
+        done += len;
+    }
+    Ok(())
+}
+
+/// Maps one page just for the time of the read.
+fn read_through_window(at: PhysAddr, into: &mut [u8]) -> Result<(), MapError> {
+    let window = NEXT_DEVICE.lock();
+    let page = Page::starting_at(*window).ok_or(MapError::Misaligned)?;
+    let frame = Frame::containing(at).ok_or(MapError::Misaligned)?;
+    let mut memory = DirectMemory;
+    let mut tables = kernel_tables();
+    tables.edit(&mut memory, &mut TableFrames).map(page, frame, PageSize::Small, Protection::KERNEL_READ)?;
+    let source = window.as_u64() + at.page_offset();
+    // SAFETY: mapped just now; `into` does not reach over the end of the page.
+    unsafe { (source as *const u8).copy_to_nonoverlapping(into.as_mut_ptr(), into.len()) };
+    let (_, _, flush) = tables.edit(&mut memory, &mut TableFrames).unmap(page)?;
+    // Only this CPU has used the window: it is locked, and every use ends with this.
+    paging::flush_local(&flush);
+    flush.finish(&mut memory, &mut TableFrames);
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! Switching the machine off, and telling an emulator how it went.
+
+use core::fmt::Write;
+use core::sync::atomic::{AtomicU16, Ordering};
+
+use x86_64::instructions::port::Port;
+
+use crate::acpi;
+use crate::arch::current::halt_forever;
+use crate::arch::current::serial::Serial;
+
+/// Port of QEMU's `isa-debug-exit` device; 0: there is none.
+static EXIT_PORT: AtomicU16 = AtomicU16::new(0);
+
+/// The largest status that the exit device can carry and that is not a panic's.
+const LARGEST_STATUS: u64 = 62;
+/// What the exit device is told after a panic.
+const PANIC_STATUS: u32 = 63;
+
+/// Sets the exit device, as the command line names it. Only emulators have one: the option is never set by itself.
+pub fn set_exit_port(port: u16) {
+    EXIT_PORT.store(port, Ordering::Relaxed);
+}
+
+fn tell_emulator(value: u32) {
+    let port = EXIT_PORT.load(Ordering::Relaxed);
+    if port != 0 {
+        // SAFETY: the command line says that this port is the emulator's exit device, which ends the machine.
+        unsafe { Port::new(port).write(value) };
+    }
+}
+
+/// Ends the system with a status: by the exit device when it is not zero and there is one, else by ACPI.
+pub fn off(status: u64) -> ! {
+    log::info!("stopping");
+    // Straight to the port: the last line is for those who watch it.
+    let _ = writeln!(Serial, "jsix: powering off, status {status}");
+    if status != 0 {
+        tell_emulator(status.min(LARGEST_STATUS) as u32);
+    }
+    let error = acpi::power_off();
+    log::error!("the machine does not switch itself off: {error}; it is safe to do it by hand");
+    tell_emulator(status.min(LARGEST_STATUS) as u32);
+    halt_forever()
+}
+
+/// Ends the system after a panic: takes no lock.
+pub fn fail() -> ! {
+    tell_emulator(PANIC_STATUS);
+    halt_forever()
+}

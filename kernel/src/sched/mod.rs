@@ -1,0 +1,263 @@
+//! The scheduler's hands: it switches stacks, address spaces and timers as `ksched` decides.
+//!
+//! Each CPU has a run queue behind a lock that is held only to decide. A thread that blocks or ends is settled by the
+//! context that runs *after* the switch ([`finish_switch`]): only then is its stack really unused (invariant 6). A
+//! thread that stays runnable stays in the queue of its CPU, which alone picks from it.
+//!
+//! The kernel itself is not preempted: switches happen where a thread blocks, yields or exits, and on the way back to
+//! user mode.
+
+mod cpu;
+pub mod thread;
+
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+pub use cpu::CpuQueue;
+use cpu::{Fate, Ready};
+use ksched::Priority;
+use x86_64::instructions::interrupts;
+
+use crate::arch::current::percpu::{self, PerCpu};
+use crate::arch::current::{apic, paging, switch};
+use crate::mm::stack::KernelStack;
+use crate::process::Process;
+use thread::{Affinity, OutOfMemory, Thread};
+
+/// Threads that exist: every run queue keeps a place for each.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// Whether this CPU's threads are scheduled yet.
+pub fn is_running() -> bool {
+    RUNNING.load(Ordering::Acquire)
+}
+
+/// Makes the idle thread of a CPU that is about to start, on the stack that it starts on.
+///
+/// # Errors
+/// When memory is short.
+pub fn prepare_cpu(area: &'static PerCpu, stack: KernelStack) -> Result<(), OutOfMemory> {
+    let idle = Thread::adopt("idle", Affinity::Pinned(area.index), Some(stack));
+    area.queue.set_idle(idle)
+}
+
+/// Turns the running context of this CPU into its idle thread, which [`prepare_cpu`] made.
+pub fn adopt_idle(area: &'static PerCpu) {
+    area.current.set(area.queue.idle());
+    area.queue.set_online();
+}
+
+/// Makes the boot CPU's context its idle thread, and starts scheduling.
+///
+/// # Errors
+/// When memory is short.
+pub fn init_boot() -> Result<(), OutOfMemory> {
+    let area = percpu::current();
+    area.queue.set_idle(Thread::adopt("idle", Affinity::Pinned(area.index), None))?;
+    adopt_idle(area);
+    RUNNING.store(true, Ordering::Release);
+    Ok(())
+}
+
+/// What a CPU does when nothing is runnable.
+pub fn idle_loop() -> ! {
+    loop {
+        interrupts::disable();
+        if percpu::current().queue.has_work() {
+            schedule(Fate::Requeue);
+        } else {
+            // The interrupt shadow of STI lets no interrupt in before HLT, so that none is slept through.
+            interrupts::enable_and_hlt();
+        }
+    }
+}
+
+/// Adds a new thread to the CPU that suits it best.
+///
+/// # Errors
+/// When memory is short; the thread is dropped then.
+pub fn add(thread: Arc<Thread>) -> Result<(), OutOfMemory> {
+    let total = THREADS.fetch_add(1, Ordering::AcqRel) + 1;
+    for area in percpu::all() {
+        if area.queue.reserve(total).is_err() {
+            THREADS.fetch_sub(1, Ordering::AcqRel);
+            return Err(OutOfMemory);
+        }
+    }
+    make_ready(Ready::new(thread));
+    Ok(())
+}
+
+/// Wakes a thread that blocks, or makes its next block return at once.
+pub fn wake(thread: &Arc<Thread>) {
+    if thread.note_wake() {
+        make_ready(Ready::new(thread.clone()));
+    }
+}
+
+fn make_ready(ready: Ready) {
+    interrupts::without_interrupts(|| {
+        let area = cpu::choose(ready.thread().affinity);
+        if area.queue.enqueue(ready, Priority::NORMAL) {
+            poke(area);
+        }
+    });
+}
+
+/// Makes a CPU look at its run queue.
+fn poke(area: &PerCpu) {
+    if area.index == percpu::current().index {
+        on_reschedule();
+    } else {
+        apic::send(area.apic_id.load(Ordering::Relaxed), apic::VECTOR_RESCHEDULE);
+    }
+}
+
+/// The running thread gives way to others of its priority.
+pub fn yield_now() {
+    interrupts::without_interrupts(|| schedule(Fate::Yield));
+}
+
+/// Blocks the running thread until it is woken. May return early: callers check what they wait for.
+pub fn block() {
+    interrupts::without_interrupts(|| {
+        if !current_ref().consume_wake() {
+            schedule(Fate::Block);
+        }
+    });
+}
+
+/// Ends the running thread.
+pub fn exit_current() -> ! {
+    interrupts::disable();
+    THREADS.fetch_sub(1, Ordering::AcqRel);
+    schedule(Fate::Exit);
+    unreachable!("a thread that has ended was scheduled again")
+}
+
+/// Called on the way back to user mode, interrupts off.
+pub fn before_user_return() {
+    let area = percpu::current();
+    if area.need_resched.get() {
+        schedule(Fate::Requeue);
+    }
+}
+
+/// The timer of this CPU has fired.
+pub fn on_timer() {
+    on_reschedule();
+}
+
+/// Another CPU, or the timer, asks this one to look at its run queue.
+pub fn on_reschedule() {
+    let area = percpu::current();
+    if area.queue.tick() {
+        area.need_resched.set(true);
+    }
+    area.queue.set_timer();
+}
+
+/// Picks the next thread and switches to it. Interrupts are off.
+fn schedule(fate: Fate) {
+    let area = percpu::current();
+    area.need_resched.set(false);
+    let previous = area.current.get();
+    let next = area.queue.next(fate);
+    area.queue.set_timer();
+    if core::ptr::eq(previous, next) {
+        return;
+    }
+    // SAFETY: `current` and the queue hold counted references; both threads live until they are settled.
+    let (from, to) = unsafe { (&*previous, &*next) };
+    area.queue.leave(previous, fate);
+    activate(area, from, to);
+    // SAFETY: interrupts are off; `to` was taken from this CPU's queue, so nobody else runs on its stack (invariant 6).
+    unsafe { switch::switch_stacks(from.saved_stack.as_ptr(), to.saved_stack.get()) };
+    finish_switch();
+}
+
+/// Loads what belongs to a thread besides its stack.
+fn activate(area: &'static PerCpu, from: &Thread, to: &Thread) {
+    area.current.set(to);
+    let top = to.stack_top();
+    area.kernel_stack.set(top);
+    // SAFETY: the tables are this CPU's own and only used here, with interrupts off (invariant 5).
+    unsafe { (*area.tables.get()).set_kernel_stack(top) };
+    if let Some(state) = &from.fpu {
+        state.save();
+    }
+    if let Some(state) = &to.fpu {
+        state.restore();
+    }
+    // SAFETY: both kinds of tables have the kernel's half; a process's live as long as its threads, and a CPU leaves
+    // them here before the last thread is dropped.
+    unsafe {
+        match &to.process {
+            Some(process) => paging::load(process.space().root()),
+            None => paging::load_kernel_tables(),
+        }
+    }
+}
+
+/// Settles the thread that was switched away from. Runs in the context that was switched to, interrupts off.
+fn finish_switch() {
+    let Some((ready, fate)) = percpu::current().queue.take_left() else { return };
+    match fate {
+        Fate::Requeue | Fate::Yield => ready.forget(),
+        Fate::Exit => ready.release(),
+        Fate::Block => {
+            if ready.thread().settle_block() {
+                // The reference that the queue held is gone; whoever wakes it brings a new one.
+                ready.release();
+            } else {
+                make_ready(ready);
+            }
+        }
+    }
+}
+
+/// First function of every new thread, entered by the switch to it.
+extern "C" fn first_run() -> ! {
+    finish_switch();
+    interrupts::enable();
+    if let Some(body) = current_ref().take_body() {
+        body();
+    }
+    exit_current()
+}
+
+fn current_ref() -> &'static Thread {
+    // SAFETY: the running thread lives while it runs, and the reference is only used by it.
+    unsafe { &*percpu::current().current.get() }
+}
+
+/// The running thread.
+pub fn current_thread() -> Arc<Thread> {
+    Ready::borrow(current_ref())
+}
+
+/// The process of the running thread.
+pub fn current_process() -> Option<Arc<Process>> {
+    current_ref().process.clone()
+}
+
+fn thread_on(area: &PerCpu) -> Option<&Thread> {
+    // SAFETY: null or the thread that the CPU runs; asked for by that CPU itself, or by a panic that has stopped it.
+    unsafe { area.current.get().as_ref() }
+}
+
+/// The name of the thread that a CPU runs: for the panic report.
+pub fn name_on(area: &PerCpu) -> &str {
+    thread_on(area).map_or("start", Thread::name)
+}
+
+/// The program that a CPU runs: for the panic report.
+pub fn module_on(area: &PerCpu) -> &str {
+    thread_on(area).and_then(|thread| thread.process.as_ref()).map_or("?", |process| process.name())
+}
+
+/// The name of the running thread: for the panic report.
+pub fn current_name() -> &'static str {
+    if percpu::is_ready() { name_on(percpu::current()) } else { "start" }
+}

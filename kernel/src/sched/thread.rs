@@ -1,0 +1,165 @@
+//! Threads: a kernel stack, what runs on it, and whether it may run.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::cell::Cell;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use crate::arch::current::{fpu, switch};
+use crate::boot::Text;
+use crate::mm::MapError;
+use crate::mm::stack::KernelStack;
+use crate::process::Process;
+
+/// Where a thread may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Affinity {
+    /// On any CPU.
+    Any,
+    /// Only on the CPU with this index.
+    Pinned(u32),
+}
+
+/// What a kernel thread does.
+type Body = Box<dyn FnOnce() + Send>;
+
+/// The thread runs or waits in a run queue.
+const RUNNABLE: u8 = 0;
+/// The thread waits to be woken.
+const BLOCKED: u8 = 1;
+/// The thread was woken while it had not blocked yet: its next block returns at once.
+const WOKEN: u8 = 2;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// A thread of execution in the kernel, or of a process.
+pub struct Thread {
+    /// Unique for the life of the system.
+    pub id: u64,
+    name: Text<32>,
+    stack: Option<KernelStack>,
+    /// The stack pointer while the thread does not run.
+    pub(super) saved_stack: Cell<u64>,
+    /// The process that the thread belongs to; none for threads of the kernel.
+    pub process: Option<Arc<Process>>,
+    pub(super) fpu: Option<fpu::State>,
+    /// Where it may run.
+    pub affinity: Affinity,
+    state: AtomicU8,
+    body: Cell<Option<Body>>,
+}
+
+// SAFETY: the `Cell`s belong to the CPU that runs or switches the thread (invariant 6); the rest is shared safely.
+unsafe impl Sync for Thread {}
+// SAFETY: as above; the body is `Send`.
+unsafe impl Send for Thread {}
+
+/// Why a thread could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+impl From<MapError> for OutOfMemory {
+    fn from(_: MapError) -> Self {
+        Self
+    }
+}
+
+impl Thread {
+    /// A thread that will run `body` and end.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn new(
+        name: &str,
+        affinity: Affinity,
+        process: Option<Arc<Process>>,
+        body: Body,
+    ) -> Result<Arc<Self>, OutOfMemory> {
+        let stack = KernelStack::new()?;
+        // SAFETY: the stack is new and ours.
+        let stack_pointer = unsafe { switch::prepare(stack.top(), super::first_run) };
+        let fpu = if process.is_some() { Some(fpu::State::new().ok_or(OutOfMemory)?) } else { None };
+        let thread = Self::with(name, affinity, Some(stack), process, fpu);
+        thread.saved_stack.set(stack_pointer);
+        thread.body.set(Some(body));
+        Ok(Arc::new(thread))
+    }
+
+    /// The thread for a context that runs already, on `stack` or on one that is not of the pool.
+    pub fn adopt(name: &str, affinity: Affinity, stack: Option<KernelStack>) -> Arc<Self> {
+        Arc::new(Self::with(name, affinity, stack, None, None))
+    }
+
+    fn with(
+        name: &str,
+        affinity: Affinity,
+        stack: Option<KernelStack>,
+        process: Option<Arc<Process>>,
+        fpu: Option<fpu::State>,
+    ) -> Self {
+        Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name: Text::new(name),
+            stack,
+            saved_stack: Cell::new(0),
+            process,
+            fpu,
+            affinity,
+            state: AtomicU8::new(RUNNABLE),
+            body: Cell::new(None),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// Top of its kernel stack.
+    pub(super) fn stack_top(&self) -> u64 {
+        self.stack.as_ref().map_or(0, KernelStack::top)
+    }
+
+    pub(super) fn take_body(&self) -> Option<Body> {
+        self.body.take()
+    }
+
+    /// Before blocking: whether a wake-up came already, which this consumes.
+    pub(super) fn consume_wake(&self) -> bool {
+        self.state.compare_exchange(WOKEN, RUNNABLE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// After the switch away from a thread that blocks: whether it is blocked now. If not, a wake-up came in between
+    /// and the thread is runnable.
+    pub(super) fn settle_block(&self) -> bool {
+        if self.state.compare_exchange(RUNNABLE, BLOCKED, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            return true;
+        }
+        self.state.store(RUNNABLE, Ordering::Release);
+        false
+    }
+
+    /// Notes a wake-up; whether the caller must put the thread in a run queue.
+    pub(super) fn note_wake(&self) -> bool {
+        loop {
+            match self.state.load(Ordering::Acquire) {
+                BLOCKED => {
+                    if self.exchange(BLOCKED, RUNNABLE) {
+                        return true;
+                    }
+                }
+                RUNNABLE => {
+                    if self.exchange(RUNNABLE, WOKEN) {
+                        return false;
+                    }
+                }
+                _ => return false,
+            }
+            core::hint::spin_loop();
+        }
+    }
+
+    fn exchange(&self, from: u8, to: u8) -> bool {
+        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
