@@ -1,0 +1,187 @@
+//! The hand-shakes and locks under all interleavings.
+//!
+//! With `RUSTFLAGS="--cfg loom"` loom runs each model in every order of its steps that matters;
+//! without it the same code runs on plain threads a number of times.
+
+use ksync::atomic::{AtomicU32, Ordering};
+use ksync::{
+    Barrier, CheckIn, Claim, Gate, IrqControl, IrqLock, PanicClaim, PerCpuFlags, SpinLock, Waited,
+};
+#[cfg(loom)]
+use loom::{model, sync::Arc, thread};
+#[cfg(not(loom))]
+use std::{sync::Arc, thread};
+
+/// Stands for loom's driver: plain threads meet in many orders by chance.
+#[cfg(not(loom))]
+fn model(run: impl Fn()) {
+    for _ in 0..200 {
+        run();
+    }
+}
+
+#[test]
+fn loom_a_check_in_publishes_what_was_written_before() {
+    model(|| {
+        let shared = Arc::new((CheckIn::new(), AtomicU32::new(0)));
+        let ap = Arc::clone(&shared);
+        let ap = thread::spawn(move || {
+            ap.1.store(7, Ordering::Relaxed);
+            assert!(ap.0.check_in(1));
+            assert!(!ap.0.check_in(1), "a second report counted");
+        });
+        assert_eq!(shared.0.wait(1, || false), Waited::Done);
+        assert_eq!(shared.1.load(Ordering::Relaxed), 7);
+        assert!(shared.0.has(1) && shared.0.count() == 1);
+        assert_eq!(shared.0.missing(3).collect::<Vec<_>>(), [0, 2]);
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_nobody_passes_a_closed_gate() {
+    model(|| {
+        let shared = Arc::new((Gate::new(), CheckIn::new(), AtomicU32::new(0)));
+        let ap = Arc::clone(&shared);
+        let ap = thread::spawn(move || {
+            ap.1.check_in(1);
+            ap.0.pass();
+            assert_eq!(ap.2.load(Ordering::Relaxed), 9);
+        });
+        assert_eq!(shared.1.wait_for(1, || false), Waited::Done);
+        shared.2.store(9, Ordering::Relaxed);
+        shared.0.open();
+        ap.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_two_check_ins_are_both_counted() {
+    model(|| {
+        let shared = Arc::new(CheckIn::new());
+        let aps: Vec<_> = [1, 2]
+            .into_iter()
+            .map(|cpu| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || shared.check_in(cpu))
+            })
+            .collect();
+        assert_eq!(shared.wait(2, || false), Waited::Done);
+        assert!(shared.has(1) && shared.has(2));
+        for ap in aps {
+            assert!(ap.join().unwrap());
+        }
+    });
+}
+
+#[test]
+fn loom_a_barrier_lets_all_pass_together_twice() {
+    model(|| {
+        let shared = Arc::new((Barrier::new(2), AtomicU32::new(0)));
+        let other = Arc::clone(&shared);
+        let rounds = |shared: &(Barrier, AtomicU32)| {
+            shared.1.fetch_add(1, Ordering::Relaxed);
+            let mut last = u32::from(shared.0.wait());
+            assert!(
+                shared.1.load(Ordering::Relaxed) >= 2,
+                "passed before the other came"
+            );
+            last += u32::from(shared.0.wait());
+            last
+        };
+        let other = thread::spawn(move || rounds(&other));
+        let mine = rounds(&shared);
+        assert_eq!(mine + other.join().unwrap(), 2, "each round has one last");
+    });
+}
+
+#[test]
+fn loom_one_processor_wins_the_panic() {
+    model(|| {
+        let shared = Arc::new(PanicClaim::new());
+        let other = Arc::clone(&shared);
+        let other = thread::spawn(move || other.claim(5));
+        let mine = shared.claim(0);
+        let theirs = other.join().unwrap();
+        match (mine, theirs) {
+            (Claim::First, Claim::Lost { owner: 0 }) => assert_eq!(shared.owner(), Some(0)),
+            (Claim::Lost { owner: 5 }, Claim::First) => assert_eq!(shared.owner(), Some(5)),
+            both => panic!("{both:?}"),
+        }
+        let winner = shared.owner().unwrap();
+        assert_eq!(shared.claim(winner), Claim::Recursive { depth: 1 });
+        assert_eq!(shared.claim(winner), Claim::Recursive { depth: 2 });
+        assert_eq!(shared.claim(9), Claim::Lost { owner: winner });
+    });
+}
+
+#[test]
+fn loom_flags_of_two_processors_do_not_disturb_each_other() {
+    model(|| {
+        let shared = Arc::new(PerCpuFlags::new());
+        let other = Arc::clone(&shared);
+        let other = thread::spawn(move || other.set(3) && other.clear(3));
+        assert!(shared.set(4) && !shared.set(4));
+        assert!(other.join().unwrap());
+        assert_eq!(shared.iter().collect::<Vec<_>>(), [4]);
+        assert_eq!(shared.count(), 1);
+    });
+}
+
+#[test]
+fn loom_a_spin_lock_excludes() {
+    model(|| {
+        let shared = Arc::new(SpinLock::new(0));
+        let other = Arc::clone(&shared);
+        let other = thread::spawn(move || *other.lock() += 1);
+        *shared.lock() += 1;
+        if let Some(mut value) = shared.try_lock() {
+            *value += 1;
+        }
+        other.join().unwrap();
+        assert!((2..=3).contains(&*shared.lock()));
+    });
+}
+
+thread_local! {
+    /// Stands for the interrupt flag of a processor, which a test thread is.
+    static ENABLED: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
+}
+
+struct FakeIrq;
+
+impl IrqControl for FakeIrq {
+    type State = bool;
+
+    fn disable() -> bool {
+        ENABLED.replace(false)
+    }
+
+    fn restore(state: bool) {
+        ENABLED.set(state);
+    }
+
+    fn cpu() -> Option<u32> {
+        None
+    }
+}
+
+#[test]
+fn loom_an_irq_lock_excludes_and_restores_interrupts() {
+    model(|| {
+        let shared = Arc::new(IrqLock::<_, FakeIrq>::new(0));
+        let work = |lock: &IrqLock<u32, FakeIrq>| {
+            ENABLED.set(true);
+            let mut guard = lock.lock();
+            assert!(!ENABLED.get(), "interrupts are on while the lock is held");
+            *guard += 1;
+            drop(guard);
+            assert!(ENABLED.get());
+        };
+        let other = Arc::clone(&shared);
+        let other = thread::spawn(move || work(&other));
+        work(&shared);
+        other.join().unwrap();
+        assert_eq!(*shared.lock(), 2);
+    });
+}
