@@ -1,3 +1,58 @@
-//! Build, image, QEMU, tests and symbols: what the shells in scripts/ call.
+//! Builds, boots and tests jsix: what the shells in `scripts/` call.
+//!
+//! `cli` is the command line, `commands` its steps. From there: `build` and `toolchain` compile for
+//! the bare-metal targets; `prepare`, `bootconf`, `strip` and `image` make a disk; `firmware`,
+//! `qemu` and `run` boot it; `console` and `symbolize` make its output readable.
 
-fn main() {}
+#![deny(unsafe_code)]
+
+mod bootconf;
+mod build;
+mod cli;
+mod commands;
+mod console;
+mod error;
+mod firmware;
+mod image;
+mod prepare;
+mod qemu;
+mod run;
+mod strip;
+mod symbolize;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::error::Result;
+
+/// Nothing was booted or checked: wrong usage, a missing tool, a failed build.
+const EXIT_NOT_DONE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::from(EXIT_NOT_DONE)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<u8> {
+    match command {
+        Command::Build => {
+            build::build(&workspace::Workspace::load()?, &build::EVERYTHING).map(|()| 0)
+        }
+        Command::Image(args) => commands::image(&args).map(|()| 0),
+        Command::Run(args) => {
+            commands::catch_signals()?;
+            commands::run(&args)
+        }
+        Command::Symbolize { file } => commands::symbolize(file.as_deref()).map(|()| 0),
+    }
+}

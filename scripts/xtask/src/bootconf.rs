@@ -1,0 +1,169 @@
+//! Makes the `limine.conf` of an image from the template at the root of the repository, and the
+//! kernel's command line that goes into it.
+
+use crate::error::{Error, Result};
+
+/// Which loader the shim takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Loader {
+    /// Limine where its binary was found, the shim's own otherwise
+    #[default]
+    Auto,
+    /// the shim loads the kernel itself
+    Shim,
+    /// the shim chainloads Limine
+    Limine,
+    /// Limine is the boot program itself, there is no shim
+    LimineOnly,
+}
+
+impl Loader {
+    /// The value of `shim_loader`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Shim => "shim",
+            Self::Limine | Self::LimineOnly => "limine",
+        }
+    }
+}
+
+/// The command line handed to the kernel.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KernelLine {
+    words: Vec<String>,
+}
+
+impl KernelLine {
+    /// Adds a finished word or several, as the developer wrote them.
+    pub fn raw(&mut self, words: &str) -> Result<&mut Self> {
+        check(words)?;
+        if !words.trim().is_empty() {
+            self.words.push(words.trim().to_owned());
+        }
+        Ok(self)
+    }
+
+    /// Adds `key="value"`.
+    pub fn quoted(&mut self, key: &str, value: &str) -> Result<&mut Self> {
+        check(value)?;
+        if value.contains('"') {
+            return Err(Error::Input(format!(
+                "the command {value:?} holds a double quote, which the kernel's command line \
+                 cannot carry: use single quotes or another way to say it"
+            )));
+        }
+        self.words.push(format!("{key}=\"{value}\""));
+        Ok(self)
+    }
+
+    /// The line as text.
+    pub fn text(&self) -> String {
+        self.words.join(" ")
+    }
+}
+
+/// A value in limine.conf ends with its line, and `${` starts a macro.
+fn check(text: &str) -> Result<()> {
+    if text.contains(['\n', '\r', '\0']) {
+        return Err(Error::Input(format!(
+            "{text:?} holds a line break, which limine.conf cannot carry: separate commands with ';'"
+        )));
+    }
+    if text.contains("${") {
+        return Err(Error::Input(format!(
+            "{text:?} holds '${{', which starts a macro in limine.conf: leave it out"
+        )));
+    }
+    Ok(())
+}
+
+/// Fills in the template. `modules` are the names of the user programs below `/boot`.
+pub fn render(
+    template: &str,
+    loader: Loader,
+    line: &KernelLine,
+    modules: &[&str],
+) -> Result<String> {
+    for word in ["@LOADER@", "@CMDLINE@", "@MODULES@"] {
+        if template
+            .lines()
+            .filter(|l| !is_comment(l) && l.contains(word))
+            .count()
+            != 1
+        {
+            return Err(Error::Input(format!(
+                "limine.conf must hold {word} exactly once outside of comments"
+            )));
+        }
+    }
+    let mut out = String::new();
+    for text in template.lines() {
+        if is_comment(text) {
+            continue;
+        }
+        if text.trim() == "@MODULES@" {
+            let indent = text.split('@').next().unwrap_or_default();
+            for module in modules {
+                out.push_str(&format!(
+                    "{indent}module_path: boot():/boot/{module}\n{indent}module_cmdline: {module}\n"
+                ));
+            }
+            continue;
+        }
+        out.push_str(
+            &text
+                .replace("@LOADER@", loader.key())
+                .replace("@CMDLINE@", &line.text()),
+        );
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+fn is_comment(line: &str) -> bool {
+    line.trim_start().starts_with('#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KernelLine, Loader, render};
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
+
+    const TEMPLATE: &str = include_str!("../../../limine.conf");
+
+    #[test]
+    fn the_committed_template_renders() {
+        let mut line = KernelLine::default();
+        line.quoted("cmd", "hello; hello")
+            .unwrap()
+            .raw("ktest")
+            .unwrap();
+        let conf = render(TEMPLATE, Loader::Shim, &line, &["hello", "exit"]).unwrap();
+        assert!(conf.contains("shim_loader: shim\n"), "{conf}");
+        assert!(
+            conf.contains("    cmdline: cmd=\"hello; hello\" ktest\n"),
+            "{conf}"
+        );
+        assert!(
+            conf.contains("    module_path: boot():/boot/exit\n    module_cmdline: exit\n"),
+            "{conf}"
+        );
+        assert!(!conf.contains('@'), "{conf}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_command_stays_on_its_line_or_is_refused(command in "[ -~\n\r]{0,60}") {
+            let mut line = KernelLine::default();
+            let refused = line.quoted("cmd", &command).is_err();
+            let must_refuse = command.contains(['\n', '\r', '"']) || command.contains("${");
+            prop_assert_eq!(refused, must_refuse);
+            if !refused {
+                let conf = render(TEMPLATE, Loader::Auto, &line, &[]).unwrap();
+                let expected = format!("    cmdline: cmd=\"{command}\"");
+                prop_assert!(conf.lines().any(|l| l == expected));
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The command line of xtask. Each shell in `scripts/` is one of these commands.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::bootconf::Loader;
+use crate::prepare::Kernel;
+use crate::qemu::accel::Accel;
+use crate::qemu::args::Chipset;
+
+/// Builds, boots and tests jsix.
+#[derive(Debug, Parser)]
+#[command(name = "xtask")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Builds kernel, user programs and shim
+    Build,
+    /// Builds and writes a bootable disk image
+    Image(ImageArgs),
+    /// Builds, boots in QEMU, and follows the system to its end
+    ///
+    /// Exit status: 0 when the system powered itself off with status 0; 1 to 62 the status of a
+    /// command of --cmd; 101 kernel panic; 102 powered off without the kernel's closing line; 103
+    /// triple fault or reset; 104 QEMU failed; 124 time limit; 130 interrupted; 2 nothing was booted.
+    #[command(verbatim_doc_comment)]
+    Run(RunArgs),
+    /// Replaces addresses in a log with function, file and line
+    Symbolize {
+        /// The log; standard input if not given
+        file: Option<PathBuf>,
+    },
+}
+
+/// What the image holds.
+#[derive(Debug, Clone, Args)]
+pub struct BootArgs {
+    /// Which boot loader loads the kernel
+    #[arg(long, value_enum, default_value_t)]
+    pub loader: Loader,
+    /// Which kernel boots
+    #[arg(long, value_enum, default_value_t)]
+    pub kernel: Kernel,
+    /// Commands to run; the system then powers off with the last non-zero status
+    #[arg(long, value_name = "LINE; LINE")]
+    pub cmd: Option<String>,
+    /// Take what was built last, as it is
+    #[arg(long)]
+    pub no_build: bool,
+    /// More words for the kernel's command line, as they are (may be repeated)
+    #[arg(long, value_name = "WORDS")]
+    pub append: Vec<String>,
+}
+
+/// Arguments of `image`.
+#[derive(Debug, Args)]
+pub struct ImageArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its fields carry the help")]
+    pub boot: BootArgs,
+    /// Where to write it [default: target/jsix.img]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// The machine.
+#[derive(Debug, Clone, Args)]
+pub struct MachineArgs {
+    /// Number of processors
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub smp: u32,
+    /// Memory
+    #[arg(long, value_name = "MiB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(32..))]
+    pub memory: u32,
+    /// CPU as QEMU names it, with flags: Haswell, max,-la57 [default: max, with KVM host]
+    #[arg(long, value_name = "MODEL")]
+    pub cpu: Option<String>,
+    /// Chipset
+    #[arg(long, value_enum, default_value_t)]
+    pub machine: Chipset,
+    /// What executes the guest
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: Accel,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its fields carry the help")]
+    pub boot: BootArgs,
+    #[command(flatten)]
+    #[allow(missing_docs, reason = "its fields carry the help")]
+    pub machine: MachineArgs,
+    /// No window; the framebuffer exists all the same
+    #[arg(long)]
+    pub headless: bool,
+    /// End the run after this time, as a failure [default: none, with --cmd 300]
+    #[arg(long, value_name = "S")]
+    pub timeout: Option<u64>,
+    /// Wait for gdb before the first instruction, on this or a free port
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub gdb: Option<u16>,
+    /// More arguments for QEMU
+    #[arg(last = true, value_name = "QEMU ARGS")]
+    pub qemu: Vec<String>,
+}

@@ -1,0 +1,229 @@
+//! The commands of the command line, each a short sequence of steps of the other modules.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use crate::bootconf::{KernelLine, Loader};
+use crate::build::{self, Scope};
+use crate::cli::{BootArgs, ImageArgs, RunArgs};
+use crate::console::{self, KeyMode, Plain};
+use crate::error::{Error, Result};
+use crate::firmware;
+use crate::prepare::{self, Recipe};
+use crate::qemu::args::{DEBUG_EXIT_PORT, Display, Engine, Spec};
+use crate::qemu::outcome::Verdict;
+use crate::qemu::{Qemu, accel};
+use crate::run::{self, INTERRUPTED, Plan};
+use crate::symbolize::Symbolizer;
+use crate::workspace::Workspace;
+
+/// The time limit of a run with `--cmd`.
+const COMMAND_LIMIT_S: u64 = 300;
+
+/// What goes into the image: `--cmd` as a quoted word, then the developer's own words.
+pub fn recipe(boot: &BootArgs) -> Result<Recipe> {
+    let mut line = KernelLine::default();
+    if let Some(cmd) = &boot.cmd {
+        line.quoted("cmd", cmd)?;
+    }
+    for words in &boot.append {
+        line.raw(words)?;
+    }
+    Ok(Recipe {
+        kernel: boot.kernel,
+        loader: boot.loader,
+        line,
+    })
+}
+
+fn build_for(workspace: &Workspace, boot: &BootArgs) -> Result<()> {
+    if boot.no_build {
+        return Ok(());
+    }
+    let scope = Scope {
+        kernels: &[boot.kernel.package()],
+        shim: boot.loader != Loader::LimineOnly,
+    };
+    build::build(workspace, &scope)
+}
+
+/// `xtask image`.
+pub fn image(args: &ImageArgs) -> Result<()> {
+    let workspace = Workspace::load()?;
+    build_for(&workspace, &args.boot)?;
+    let path = args
+        .output
+        .clone()
+        .unwrap_or_else(|| workspace.target.join("jsix.img"));
+    prepare::write_image(&workspace, &recipe(&args.boot)?, &path)?;
+    println!("{}", path.display());
+    Ok(())
+}
+
+/// `xtask run`. The result is the exit status.
+pub fn run(args: &RunArgs) -> Result<u8> {
+    let workspace = Workspace::load()?;
+    let qemu = Qemu::find()?;
+    let firmware = firmware::find(&qemu.path)?;
+    build_for(&workspace, &args.boot)?;
+
+    let mut recipe = recipe(&args.boot)?;
+    recipe
+        .line
+        .raw(&format!("qemu-exit={DEBUG_EXIT_PORT:#x}"))?;
+    let folder =
+        tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+    let disk = folder.path().join("jsix.img");
+    prepare::write_image(&workspace, &recipe, &disk)?;
+
+    let engine = accel::choose(args.machine.accel, &qemu, &firmware, &disk)?;
+    let spec = Spec {
+        cpus: args.machine.smp,
+        memory_mib: args.machine.memory,
+        cpu: args.machine.cpu.clone().unwrap_or_else(|| match engine {
+            Engine::Kvm => "host".into(),
+            Engine::Tcg | Engine::TcgCounting => "max".into(),
+        }),
+        chipset: args.machine.machine,
+        engine,
+        display: display(args.headless, &qemu),
+        gdb_port: args.gdb.map(free_port).transpose()?,
+        extra: args.qemu.clone(),
+    };
+    eprintln!(
+        "xtask: booting on {} processors, {} MiB, QEMU {}.{}",
+        spec.cpus, spec.memory_mib, qemu.version.0, qemu.version.1
+    );
+    if let Some(port) = spec.gdb_port {
+        say_how_to_debug(&workspace, port);
+    }
+    let limit_s = args
+        .timeout
+        .or_else(|| args.boot.cmd.is_some().then_some(COMMAND_LIMIT_S));
+    let plan = Plan {
+        qemu: &qemu,
+        firmware: &firmware,
+        spec: &spec,
+        disk: &disk,
+        limit_s,
+    };
+    let verdict = follow(&workspace, args, &plan)?;
+    match (&verdict, limit_s.is_some()) {
+        (Verdict::PoweredOff, _) => {}
+        _ => eprintln!("\nxtask: {verdict}"),
+    }
+    Ok(verdict.exit_code())
+}
+
+/// Runs the machine with the terminal as its serial port.
+fn follow(workspace: &Workspace, args: &RunArgs, plan: &Plan<'_>) -> Result<Verdict> {
+    let mut symbolizer = Symbolizer::new(workspace, args.boot.kernel.package());
+    let terminal = console::output_is_terminal();
+    let mut filter = if terminal {
+        Plain::until_the_kernel()
+    } else {
+        Plain::default()
+    };
+    let mut show = |bytes: &[u8]| {
+        let mut text = filter.push(bytes);
+        if !terminal {
+            text.retain(|&byte| byte != b'\r');
+        }
+        let mut stdout = io::stdout().lock();
+        // A closed standard output is no reason to stop the machine.
+        let _ = stdout.write_all(&text).and_then(|()| stdout.flush());
+    };
+    let keys = KeyMode::enter();
+    let started = |machine: &crate::qemu::machine::Machine| {
+        if keys.is_active() || args.boot.cmd.is_none() {
+            console::forward_input(machine)?;
+        }
+        Ok(())
+    };
+    let ended = run::run(plan, started, |bytes| show(&symbolizer.push(bytes)));
+    show(&symbolizer.finish());
+    drop(keys);
+    Ok(ended?.verdict)
+}
+
+fn display(headless: bool, qemu: &Qemu) -> Display {
+    if headless {
+        return Display::None;
+    }
+    let has_screen = cfg!(target_os = "macos")
+        || ["DISPLAY", "WAYLAND_DISPLAY"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    if !has_screen {
+        eprintln!(
+            "xtask: no window: neither DISPLAY nor WAYLAND_DISPLAY is set (--headless says so)"
+        );
+        return Display::None;
+    }
+    if !qemu.has_window() {
+        eprintln!(
+            "xtask: no window: this QEMU was built without one (Debian: apt-get install qemu-system-gui)"
+        );
+        return Display::None;
+    }
+    Display::Window
+}
+
+/// `wanted`, or for 0 gdb's usual port if it is free, or any free one.
+fn free_port(wanted: u16) -> Result<u16> {
+    if wanted != 0 {
+        return Ok(wanted);
+    }
+    let listener = TcpListener::bind(("127.0.0.1", 1234))
+        .or_else(|_| TcpListener::bind(("127.0.0.1", 0)))
+        .map_err(|e| Error::tool("gdb", format!("gets no port: {e}")))?;
+    listener
+        .local_addr()
+        .map(|address| address.port())
+        .map_err(|e| Error::tool("gdb", format!("gets no port: {e}")))
+}
+
+fn say_how_to_debug(workspace: &Workspace, port: u16) {
+    eprintln!(
+        "xtask: waiting for gdb; in another terminal:\n  gdb -x {} -ex 'jsix-connect {port}'",
+        workspace.root.join("scripts/gdb/jsix.py").display()
+    );
+}
+
+/// `xtask symbolize`.
+pub fn symbolize(file: Option<&Path>) -> Result<()> {
+    let workspace = Workspace::load()?;
+    let mut symbolizer = Symbolizer::jsix(&workspace);
+    let mut stdout = io::stdout().lock();
+    let name = file.map_or_else(|| PathBuf::from("standard input"), Path::to_path_buf);
+    let mut input: Box<dyn Read> = match file {
+        Some(path) => Box::new(fs::File::open(path).map_err(Error::io("open", path))?),
+        None => Box::new(io::stdin()),
+    };
+    let mut buffer = [0_u8; 8192];
+    loop {
+        let count = input.read(&mut buffer).map_err(Error::io("read", &name))?;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        let text = if bytes.is_empty() {
+            symbolizer.finish()
+        } else {
+            symbolizer.push(bytes)
+        };
+        stdout
+            .write_all(&text)
+            .and_then(|()| stdout.flush())
+            .map_err(Error::io("write", "standard output"))?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// Lets Ctrl-C, a hang-up and a termination end the run in order.
+pub fn catch_signals() -> Result<()> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed))
+        .map_err(|e| Error::tool("xtask", format!("cannot catch signals: {e}")))
+}

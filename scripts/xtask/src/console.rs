@@ -1,0 +1,180 @@
+//! The developer's terminal: what is typed goes to the machine, what the machine prints is made fit
+//! to be read.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::thread;
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+use crate::error::Result;
+use crate::qemu::machine::Machine;
+
+/// Keys come one by one and unechoed while this lives; Ctrl-C still ends the run.
+#[derive(Debug)]
+pub struct KeyMode {
+    before: Option<Termios>,
+}
+
+impl KeyMode {
+    /// Switches the terminal, if standard input is one.
+    pub fn enter() -> Self {
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin).ok();
+        if let Some(before) = &before {
+            let mut keys = before.clone();
+            keys.local_modes
+                .remove(LocalModes::ICANON | LocalModes::ECHO);
+            let _ = tcsetattr(&stdin, OptionalActions::Now, &keys);
+        }
+        Self { before }
+    }
+
+    /// Whether standard input is a terminal.
+    pub fn is_active(&self) -> bool {
+        self.before.is_some()
+    }
+}
+
+impl Drop for KeyMode {
+    fn drop(&mut self) {
+        if let Some(before) = &self.before {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+        }
+    }
+}
+
+/// Sends standard input to the machine's serial port, until either ends.
+pub fn forward_input(machine: &Machine) -> Result<()> {
+    let mut serial = machine.serial_input()?;
+    thread::spawn(move || {
+        let mut buffer = [0_u8; 256];
+        while let Ok(count) = io::stdin().read(&mut buffer) {
+            let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
+                break;
+            };
+            if serial.write_all(bytes).is_err() {
+                break;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Whether standard output is a terminal.
+pub fn output_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Removes escape sequences: the firmware and Limine clear the screen and move the cursor, which
+/// spoils a log, and the developer's terminal too.
+#[derive(Debug, Default)]
+pub struct Plain {
+    mode: Mode,
+    state: State,
+    /// The line so far, as much as the search for the kernel's first line needs.
+    line: Vec<u8>,
+}
+
+/// When to stop removing.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Always,
+    UntilKernel,
+    Over,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    #[default]
+    Text,
+    Escape,
+    Sequence,
+}
+
+/// The kernel's own lines begin with this.
+const KERNEL_LINE: &[u8] = b"jsix: ";
+
+impl Plain {
+    /// For a terminal: only until the kernel speaks, whose escape sequences are meant.
+    pub fn until_the_kernel() -> Self {
+        Self {
+            mode: Mode::UntilKernel,
+            ..Self::default()
+        }
+    }
+
+    /// Takes a piece of the stream and gives back its text.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len());
+        for &byte in bytes {
+            if self.mode == Mode::Over {
+                out.push(byte);
+                continue;
+            }
+            self.state = match (self.state, byte) {
+                (State::Text, 0x1b) => State::Escape,
+                (State::Text, _) => {
+                    out.push(byte);
+                    self.watch(byte);
+                    State::Text
+                }
+                (State::Escape, b'[') => State::Sequence,
+                (State::Escape, _) => State::Text,
+                // ECMA-48: parameters are 0x20 to 0x3f, the final byte is above.
+                (State::Sequence, 0x20..=0x3f) => State::Sequence,
+                (State::Sequence, _) => State::Text,
+            };
+        }
+        out
+    }
+
+    fn watch(&mut self, byte: u8) {
+        if byte == b'\n' {
+            self.line.clear();
+        } else if self.line.len() < KERNEL_LINE.len() {
+            self.line.push(byte);
+            if self.mode == Mode::UntilKernel && self.line == KERNEL_LINE {
+                self.mode = Mode::Over;
+            }
+        }
+    }
+}
+
+/// `text` without escape sequences and carriage returns.
+pub fn plain(text: &[u8]) -> String {
+    let bytes = Plain::default().push(text);
+    String::from_utf8_lossy(&bytes).replace('\r', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Plain, plain};
+    use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
+
+    #[test]
+    fn what_the_firmware_prints_becomes_text() {
+        let firmware = b"\x1b[2J\x1b[01;01H\x1b[=3hBdsDxe: loading\r\n\x1b[0mnext";
+        assert_eq!(plain(firmware), "BdsDxe: loading\nnext");
+    }
+
+    #[test]
+    fn the_kernels_own_sequences_reach_a_terminal() {
+        let mut filter = Plain::until_the_kernel();
+        let mut seen = filter.push(b"\x1b[2Jx jsix: \x1b[1m\njsix");
+        seen.extend(filter.push(b": \x1b[32mgreen"));
+        assert_eq!(seen, b"x jsix: \njsix: \x1b[32mgreen");
+    }
+
+    proptest! {
+        #[test]
+        fn no_escape_is_left(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(!Plain::default().push(&bytes).contains(&0x1b));
+        }
+
+        #[test]
+        fn text_without_escapes_is_kept(text in "[ -~\n]{0,200}") {
+            prop_assert_eq!(plain(text.as_bytes()), text);
+        }
+    }
+}

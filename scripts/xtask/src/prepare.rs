@@ -1,0 +1,133 @@
+//! From sources to a bootable disk: build, gather the files, write the image.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::bootconf::{self, KernelLine, Loader};
+use crate::build;
+use crate::error::{Error, Result};
+use crate::image::{self, Entry};
+use crate::strip::strip;
+use crate::workspace::Workspace;
+
+/// Which kernel an image boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Kernel {
+    /// the jsix kernel
+    #[default]
+    Jsix,
+    /// the kernel that prints what the boot loader told it
+    Conformance,
+}
+
+impl Kernel {
+    /// The package and file name.
+    pub fn package(self) -> &'static str {
+        match self {
+            Self::Jsix => build::KERNEL,
+            Self::Conformance => build::CONFORMANCE,
+        }
+    }
+}
+
+/// What goes into an image.
+#[derive(Debug, Clone, Default)]
+pub struct Recipe {
+    /// Which kernel.
+    pub kernel: Kernel,
+    /// Which loader the shim takes.
+    pub loader: Loader,
+    /// The kernel's command line.
+    pub line: KernelLine,
+}
+
+/// Folders in which distributions and Limine's own `make install` put `BOOTX64.EFI`.
+const LIMINE_DIRS: [&str; 3] = [
+    "/usr/local/share/limine",
+    "/usr/share/limine",
+    "/usr/lib/limine",
+];
+
+/// The Limine binary: in `$LIMINE_DIR`, in the usual folders, or beside a `limine` on the path.
+pub fn find_limine() -> Result<Option<PathBuf>> {
+    const FILE: &str = "BOOTX64.EFI";
+    if let Some(dir) = env::var_os("LIMINE_DIR").map(PathBuf::from) {
+        let path = dir.join(FILE);
+        if path.is_file() {
+            return Ok(Some(path));
+        }
+        return Err(Error::missing(
+            format!("{} (LIMINE_DIR is set)", path.display()),
+            "correct or unset LIMINE_DIR",
+        ));
+    }
+    let beside = env::split_paths(&env::var_os("PATH").unwrap_or_default())
+        .filter(|dir| dir.join("limine").is_file())
+        .filter_map(|dir| Some(dir.canonicalize().ok()?.parent()?.join("share/limine")))
+        .collect::<Vec<_>>();
+    Ok(LIMINE_DIRS
+        .iter()
+        .map(PathBuf::from)
+        .chain(beside)
+        .map(|dir| dir.join(FILE))
+        .find(|path| path.is_file()))
+}
+
+/// Writes the image that `recipe` describes to `path`. Everything must have been built.
+pub fn write_image(workspace: &Workspace, recipe: &Recipe, path: &Path) -> Result<()> {
+    image::write(path, &entries(workspace, recipe)?)
+}
+
+fn entries(workspace: &Workspace, recipe: &Recipe) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let mut add = |path: &str, data: Vec<u8>| {
+        entries.push(Entry {
+            path: path.to_owned(),
+            data,
+        });
+    };
+    let limine = match (recipe.loader, find_limine()?) {
+        (Loader::Shim, _) => None,
+        (Loader::Limine | Loader::LimineOnly, None) => {
+            return Err(Error::missing(
+                "Limine's BOOTX64.EFI",
+                "set LIMINE_DIR to its folder, or use --loader shim",
+            ));
+        }
+        (_, found) => found.map(|path| read(&path)).transpose()?,
+    };
+    match (recipe.loader, limine) {
+        (Loader::LimineOnly, Some(limine)) => add("EFI/BOOT/BOOTX64.EFI", limine),
+        (_, limine) => {
+            add("EFI/BOOT/BOOTX64.EFI", read(&workspace.shim())?);
+            if let Some(limine) = limine {
+                add("EFI/limine/BOOTX64.EFI", limine);
+            }
+        }
+    }
+    let modules: Vec<&str> = workspace
+        .programs
+        .iter()
+        .map(|program| program.name.as_str())
+        .collect();
+    let template_path = workspace.root.join("limine.conf");
+    let template = String::from_utf8_lossy(&read(&template_path)?).into_owned();
+    let conf = bootconf::render(&template, recipe.loader, &recipe.line, &modules)?;
+    add("limine.conf", conf.into_bytes());
+
+    add("boot/kernel", stripped(workspace, recipe.kernel.package())?);
+    for module in modules {
+        add(&format!("boot/{module}"), stripped(workspace, module)?);
+    }
+    Ok(entries)
+}
+
+fn stripped(workspace: &Workspace, name: &str) -> Result<Vec<u8>> {
+    let path = workspace.elf(name);
+    strip(&path.display().to_string(), &read(&path)?)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(Error::io("read", path))
+}

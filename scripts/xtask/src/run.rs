@@ -1,0 +1,91 @@
+//! Boots an image and follows it to its end: `scripts/run`, and the engine under the tests.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::error::Result;
+use crate::firmware::Firmware;
+use crate::qemu::Qemu;
+use crate::qemu::args::Spec;
+use crate::qemu::machine::{Event, Machine};
+use crate::qemu::outcome::{Verdict, Watch, verdict};
+
+/// Set by the signal handler: end whatever runs.
+pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// How often the loop looks at the clock and at the process.
+const TICK: Duration = Duration::from_millis(50);
+/// How long QEMU may take to end after it closed its serial port.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// An ended run.
+#[derive(Debug)]
+pub struct Ended {
+    /// What it means.
+    pub verdict: Verdict,
+    /// What was seen.
+    pub watch: Watch,
+}
+
+/// What a run starts from.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'a> {
+    /// The emulator.
+    pub qemu: &'a Qemu,
+    /// The firmware.
+    pub firmware: &'a Firmware,
+    /// The machine.
+    pub spec: &'a Spec,
+    /// The boot disk.
+    pub disk: &'a Path,
+    /// How long it may run.
+    pub limit_s: Option<u64>,
+}
+
+/// Starts the machine and gives it, once, to `started`; then hands every piece of serial output to
+/// `output` until the machine ends.
+pub fn run(
+    plan: &Plan<'_>,
+    started: impl FnOnce(&Machine) -> Result<()>,
+    mut output: impl FnMut(&[u8]),
+) -> Result<Ended> {
+    let mut machine = Machine::start(plan.qemu, plan.spec, plan.firmware, plan.disk)?;
+    started(&machine)?;
+    let deadline = plan
+        .limit_s
+        .map(|limit_s| (limit_s, Instant::now() + Duration::from_secs(limit_s)));
+    let mut watch = Watch::default();
+    let mut closed_at: Option<Instant> = None;
+    let verdict = loop {
+        match machine.events.recv_timeout(TICK) {
+            Ok(Event::Serial(bytes)) => {
+                output(&bytes);
+                watch.serial.extend_from_slice(&bytes);
+            }
+            Ok(Event::Control(message)) => watch.control(&message),
+            Ok(Event::SerialClosed) => closed_at = Some(Instant::now()),
+            Err(_) => {
+                if let Some(status) = machine.try_wait() {
+                    // All that was sent has been read: the queue was empty after the end.
+                    break verdict(status.code(), &watch, &machine.messages());
+                }
+            }
+        }
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            break Verdict::Interrupted;
+        }
+        if let Some((limit_s, at)) = deadline
+            && Instant::now() >= at
+        {
+            break Verdict::TimedOut { limit_s };
+        }
+        if closed_at.is_some_and(|at| at.elapsed() > GRACE) {
+            break Verdict::QemuFailed {
+                message: "it closed its serial port and did not end".into(),
+            };
+        }
+    };
+    machine.kill();
+    Ok(Ended { verdict, watch })
+}
