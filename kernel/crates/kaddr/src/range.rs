@@ -230,3 +230,71 @@ impl Iterator for Pages {
 }
 
 impl ExactSizeIterator for Pages {}
+
+#[cfg(test)]
+mod tests {
+    use super::{PhysRange, VirtRange};
+    use crate::{Frame, PhysAddr, VirtAddr};
+
+    fn range(start: u64, end: u64) -> PhysRange {
+        PhysRange::new(PhysAddr::new(start), PhysAddr::new(end))
+    }
+
+    #[test]
+    fn a_range_with_its_ends_swapped_is_empty() {
+        let swapped = range(9, 3);
+        assert!(swapped.is_empty());
+        assert!(!swapped.contains(PhysAddr::new(5)));
+        assert!(!swapped.overlaps(&range(0, 100)));
+        assert!(range(50, 60).contains_range(&swapped));
+        assert_eq!(swapped.frames().len(), 0);
+        assert!(range(u64::MAX, 5).align_inward(4096).is_empty());
+    }
+
+    #[test]
+    fn the_end_is_not_in_the_range() {
+        let range_ = range(10, 20);
+        assert!(range_.contains(PhysAddr::new(10)) && range_.contains(PhysAddr::new(19)));
+        assert!(!range_.contains(PhysAddr::new(20)) && !range_.contains(PhysAddr::new(9)));
+        assert!(!range_.overlaps(&range(20, 30)) && !range_.overlaps(&range(0, 10)));
+        assert_eq!(range_.intersect(&range(15, 30)), Some(range(15, 20)));
+        assert!(range_.contains_range(&range(10, 20)));
+        assert!(!range_.contains_range(&range(10, 21)));
+        assert_eq!(range_.len(), 10);
+    }
+
+    #[test]
+    fn alignment_goes_inward_or_outward() {
+        let odd = range(0x1001, 0x3fff);
+        assert_eq!(odd.align_inward(0x1000), range(0x2000, 0x3000));
+        assert_eq!(odd.align_outward(0x1000), Some(range(0x1000, 0x4000)));
+        assert!(range(0x1001, 0x1fff).align_inward(0x1000).is_empty());
+        assert_eq!(range(0, u64::MAX).align_outward(0x1000), None);
+        assert!(range(0x1000, 0x3000).is_aligned(0x1000) && !odd.is_aligned(0x1000));
+        assert_eq!(PhysRange::from_len(PhysAddr::MAX, 1), None);
+    }
+
+    #[test]
+    fn only_whole_frames_and_pages_are_counted() {
+        let numbers: Vec<u64> = range(0x1001, 0x4000).frames().map(Frame::number).collect();
+        assert_eq!(numbers, [2, 3]);
+        let top = range((1 << 52) - 0x1000, u64::MAX);
+        assert_eq!(
+            top.frames().map(Frame::number).collect::<Vec<_>>(),
+            [Frame::LIMIT - 1]
+        );
+        assert_eq!(range(1 << 60, u64::MAX).frames().next(), None);
+        let pages = VirtRange::new(VirtAddr::new(0x800), VirtAddr::new(0x3800)).pages();
+        assert_eq!(pages.len(), 2);
+        assert_eq!(
+            pages.last().map(|page| page.start()),
+            Some(VirtAddr::new(0x2000))
+        );
+    }
+
+    #[test]
+    fn ranges_print_both_ends() {
+        assert_eq!(range(0x10, 0x20).to_string(), "0x10..0x20");
+        assert_eq!(format!("{:?}", range(0x10, 0x20)), "PhysRange(0x10..0x20)");
+    }
+}

@@ -1,0 +1,438 @@
+//! What edits of page tables promise, one by one.
+
+mod common;
+
+use common::{Window, World};
+use kaddr::{
+    Frame, HUGE, LARGE, PAGE_SIZE, Page, PageSize, PhysAddr, PhysRange, VirtAddr, VirtRange,
+};
+use kmem::pt::{CacheMode, Flags, Flush, Levels, MapError, PageTable, Protection};
+use ktestkit::{Access, CpuId, Fault, GlobalPages, Mode};
+use proptest::prelude::{Just, any, prop, prop_assert_eq, prop_oneof, proptest};
+
+const USER: u64 = 0x20_0000;
+const KERNEL: u64 = 0xffff_8000_0000_0000;
+const CPU: CpuId = CpuId(0);
+const OTHER: CpuId = CpuId(1);
+
+fn phys(start: u64, len: u64) -> PhysRange {
+    PhysRange::from_len(PhysAddr::new(start), len).expect("a range")
+}
+
+fn virt(start: u64, len: u64) -> VirtRange {
+    VirtRange::from_len(VirtAddr::new(start), len).expect("a range")
+}
+
+fn page(start: u64) -> Page {
+    Page::starting_at(VirtAddr::new(start)).expect("aligned")
+}
+
+impl World {
+    fn map(
+        &mut self,
+        at: u64,
+        to: PhysRange,
+        protection: Protection,
+        largest: PageSize,
+    ) -> Result<(), MapError> {
+        let memory = &mut Window(&mut self.machine.memory);
+        let mut edit = self.table.edit(memory, &mut self.pool);
+        edit.map_range(VirtAddr::new(at), to, protection, largest)
+    }
+
+    fn unmap(&mut self, at: u64) -> Result<(Frame, PageSize, Flush), MapError> {
+        self.table
+            .edit(&mut Window(&mut self.machine.memory), &mut self.pool)
+            .unmap(page(at))
+    }
+
+    fn protect(&mut self, range: VirtRange, protection: Protection) -> Result<Flush, MapError> {
+        let memory = &mut Window(&mut self.machine.memory);
+        self.table
+            .edit(memory, &mut self.pool)
+            .protect_range(range, protection)
+    }
+
+    fn read(&mut self, cpu: CpuId, at: u64) -> Result<u64, Fault> {
+        let got = self
+            .machine
+            .translate(cpu, VirtAddr::new(at), Access::Read, Mode::Kernel);
+        got.map(u64::from)
+    }
+}
+
+#[test]
+fn a_flush_that_is_forgotten_leaves_stale_translations() {
+    let mut world = World::new(Levels::Four, 2);
+    world
+        .map(
+            USER,
+            phys(0, PAGE_SIZE),
+            Protection::USER_DATA,
+            PageSize::Small,
+        )
+        .expect("mapped");
+    assert_eq!(world.read(CPU, USER), Ok(0));
+    assert_eq!(world.read(OTHER, USER), Ok(0));
+    let (_, _, flush) = world.unmap(USER).expect("it was mapped");
+    // Nobody has flushed: both still use what is no longer there, and the fake machine tells.
+    assert_eq!(world.read(OTHER, USER), Ok(0));
+    assert_eq!(world.machine.stale().len(), 2);
+    // One that flushes only itself does not help the other.
+    for address in flush.addresses() {
+        world.machine.invalidate(CPU, address);
+    }
+    assert_eq!(world.machine.stale().len(), 1);
+    world.carry_out(flush);
+    assert_eq!(world.machine.stale(), vec![]);
+    assert_eq!(world.read(CPU, USER), Err(Fault::NotPresent));
+    assert_eq!(world.read(OTHER, USER), Err(Fault::NotPresent));
+}
+
+#[test]
+#[should_panic(expected = "is still known as a table")]
+fn tables_that_are_taken_back_before_the_flush_are_found_out() {
+    let mut world = World::new(Levels::Four, 2);
+    world
+        .map(
+            USER,
+            phys(0, PAGE_SIZE),
+            Protection::USER_DATA,
+            PageSize::Small,
+        )
+        .expect("mapped");
+    assert_eq!(world.read(OTHER, USER), Ok(0));
+    let (_, _, flush) = world.unmap(USER).expect("it was mapped");
+    world.finish(flush);
+}
+
+#[test]
+fn a_retired_table_maps_nothing_for_who_still_walks_it() {
+    let mut world = World::new(Levels::Four, 1);
+    for at in [USER, USER + 0x1000] {
+        world
+            .map(
+                at,
+                phys(at, PAGE_SIZE),
+                Protection::USER_DATA,
+                PageSize::Small,
+            )
+            .expect("mapped");
+    }
+    assert_eq!(world.read(CPU, USER), Ok(USER));
+    let range = virt(USER, 2 * PAGE_SIZE);
+    let memory = &mut Window(&mut world.machine.memory);
+    let flush = world
+        .table
+        .edit(memory, &mut world.pool)
+        .unmap_range(range, |_| {});
+    let flush = flush.expect("nothing to split");
+    for index in 1..512 {
+        assert_eq!(
+            world.read(CPU, USER + index * PAGE_SIZE),
+            Err(Fault::NotPresent)
+        );
+    }
+    world.carry_out(flush);
+}
+
+#[test]
+fn a_global_page_wants_more_than_new_tables() {
+    let mut world = World::new(Levels::Four, 1);
+    let bytes = 100 * PAGE_SIZE;
+    world
+        .map(
+            KERNEL,
+            phys(0, bytes),
+            Protection::KERNEL_DATA,
+            PageSize::Small,
+        )
+        .expect("mapped");
+    assert_eq!(world.read(CPU, KERNEL), Ok(0));
+    let flush = world
+        .protect(virt(KERNEL, bytes), Protection::KERNEL_READ)
+        .expect("no split");
+    assert!(flush.has_global());
+    assert_eq!(flush.address_count(), 100);
+    assert_eq!(flush.range(), virt(KERNEL, bytes));
+    world.machine.flush(CPU, GlobalPages::Keep);
+    assert_eq!(world.machine.stale().len(), 1);
+    world.machine.flush(CPU, GlobalPages::Drop);
+    assert_eq!(world.machine.stale(), vec![]);
+    world.finish(flush);
+}
+
+#[test]
+fn the_largest_pages_that_fit_are_used() {
+    let mut world = World::new(Levels::Four, 1);
+    let start = KERNEL + HUGE - LARGE - PAGE_SIZE;
+    let offset = HUGE - LARGE - PAGE_SIZE;
+    let len = PAGE_SIZE + LARGE + HUGE + LARGE + PAGE_SIZE;
+    world
+        .map(
+            start,
+            phys(offset, len),
+            Protection::KERNEL_DATA,
+            PageSize::Huge,
+        )
+        .expect("mapped");
+    let memory = Window(&mut world.machine.memory);
+    let size = |at: u64| {
+        let found = world
+            .table
+            .translate(&memory, VirtAddr::new(start + at))
+            .expect("mapped");
+        assert_eq!(found.phys.as_u64(), offset + at);
+        found.size
+    };
+    assert_eq!(size(0), PageSize::Small);
+    assert_eq!(size(PAGE_SIZE), PageSize::Large);
+    assert_eq!(size(PAGE_SIZE + LARGE), PageSize::Huge);
+    assert_eq!(size(PAGE_SIZE + LARGE + HUGE), PageSize::Large);
+    assert_eq!(size(len - 1), PageSize::Small);
+}
+
+#[test]
+fn what_is_mapped_later_in_ensured_ranges_shows_in_all_spaces() {
+    for levels in [Levels::Four, Levels::Five] {
+        let mut world = World::new(levels, 2);
+        let direct = virt(KERNEL, 512 * HUGE);
+        let memory = &mut Window(&mut world.machine.memory);
+        let mut edit = world.table.edit(memory, &mut world.pool);
+        edit.ensure_top_level(direct).expect("frames");
+        edit.ensure_top_level(direct).expect("it is there already");
+        assert_eq!(
+            edit.ensure_top_level(virt(0, HUGE)),
+            Err(MapError::WrongHalf)
+        );
+        assert_eq!(world.pool.out.len(), 2);
+        let memory = &mut Window(&mut world.machine.memory);
+        let space = PageTable::new_sharing(&world.table, memory, &mut world.pool).expect("frames");
+        world.machine.load_root(OTHER, space.root());
+        world
+            .map(
+                KERNEL,
+                phys(0, LARGE),
+                Protection::KERNEL_DATA,
+                PageSize::Large,
+            )
+            .expect("mapped");
+        assert_eq!(world.read(OTHER, KERNEL + 5), Ok(5));
+        let (_, size, flush) = world.unmap(KERNEL).expect("mapped");
+        assert_eq!(size, PageSize::Large);
+        world.carry_out(flush);
+        assert_eq!(world.read(OTHER, KERNEL), Err(Fault::NotPresent));
+        // The shared table stays; the root of the other space goes.
+        space.destroy(&mut Window(&mut world.machine.memory), &mut world.pool);
+        assert_eq!(world.pool.out.len(), 2);
+    }
+}
+
+#[test]
+fn destroying_a_space_frees_its_own_tables_only() {
+    let mut world = World::new(Levels::Four, 1);
+    world
+        .map(
+            KERNEL,
+            phys(0, PAGE_SIZE),
+            Protection::KERNEL_DATA,
+            PageSize::Small,
+        )
+        .expect("mapped");
+    let kernel_tables = world.pool.out.len();
+    let memory = &mut Window(&mut world.machine.memory);
+    let mut space = PageTable::new_sharing(&world.table, memory, &mut world.pool).expect("frames");
+    for at in [USER, HUGE, 512 * HUGE] {
+        let mut edit = space.edit(memory, &mut world.pool);
+        let to = Frame::containing(PhysAddr::new(at)).expect("a frame");
+        edit.map(page(at), to, PageSize::Small, Protection::USER_DATA)
+            .expect("mapped");
+    }
+    assert!(world.pool.out.len() > kernel_tables + 6);
+    space.destroy(memory, &mut world.pool);
+    assert_eq!(world.pool.out.len(), kernel_tables);
+    assert_eq!(world.read(CPU, KERNEL), Ok(0));
+}
+
+#[test]
+fn the_last_page_of_the_address_space_can_be_used() {
+    let mut world = World::new(Levels::Four, 1);
+    let last = 0xffff_ffff_ffff_f000;
+    world
+        .map(
+            last,
+            phys(0x5000, PAGE_SIZE),
+            Protection::KERNEL_READ,
+            PageSize::Huge,
+        )
+        .expect("mapped");
+    assert_eq!(world.read(CPU, u64::MAX), Ok(0x5fff));
+    let (frame, _, flush) = world.unmap(last).expect("mapped");
+    assert_eq!(frame.number(), 5);
+    assert_eq!(
+        flush.addresses().collect::<Vec<_>>(),
+        vec![VirtAddr::new(last)]
+    );
+    world.carry_out(flush);
+}
+
+#[test]
+fn impossible_mappings_are_refused() {
+    let mut world = World::new(Levels::Four, 1);
+    let write_execute = Protection::new(Flags::WRITE | Flags::EXECUTE);
+    let small = PageSize::Small;
+    let one = phys(0, PAGE_SIZE);
+    let data = Protection::USER_DATA;
+    let read = Protection::new(Flags::empty());
+    assert_eq!(
+        world.map(USER, one, write_execute, small),
+        Err(MapError::WriteExecute)
+    );
+    assert_eq!(
+        world.map(KERNEL, one, data, small),
+        Err(MapError::WrongHalf)
+    );
+    assert_eq!(
+        world.map(USER, one, Protection::KERNEL_READ, small),
+        Err(MapError::WrongHalf)
+    );
+    assert_eq!(
+        world.map(USER + 1, one, data, small),
+        Err(MapError::Misaligned)
+    );
+    assert_eq!(
+        world.map(USER, phys(1, PAGE_SIZE), data, small),
+        Err(MapError::Misaligned)
+    );
+    assert_eq!(
+        world.map(USER, phys(0, 5), data, small),
+        Err(MapError::Misaligned)
+    );
+    assert_eq!(
+        world.map(1 << 47, one, data, small),
+        Err(MapError::NotCanonical)
+    );
+    assert_eq!(
+        world.map((1 << 47) - PAGE_SIZE, phys(0, 2 * PAGE_SIZE), data, small),
+        Err(MapError::NotCanonical)
+    );
+    assert_eq!(
+        world.map(u64::MAX - 4095, phys(0, 2 * PAGE_SIZE), read, small),
+        Err(MapError::NotCanonical)
+    );
+    assert_eq!(
+        world.map(USER, phys(1 << 52, PAGE_SIZE), data, small),
+        Err(MapError::PhysicalOutOfRange)
+    );
+    let memory = &mut Window(&mut world.machine.memory);
+    let mut edit = world.table.edit(memory, &mut world.pool);
+    let frame = Frame::from_number(1).expect("a frame");
+    assert_eq!(
+        edit.map(page(USER), frame, PageSize::Large, data),
+        Err(MapError::Misaligned)
+    );
+    assert_eq!(
+        edit.map(page(0x1000), frame, PageSize::Large, data),
+        Err(MapError::Misaligned)
+    );
+    assert_eq!(world.map(USER, phys(0, 0), data, small), Ok(()));
+    let nothing = virt(USER, PAGE_SIZE);
+    let flush = world.protect(nothing, data).expect("holes are passed over");
+    assert!(flush.is_empty());
+    world.carry_out(flush);
+    assert_eq!(
+        world.protect(nothing, write_execute).err(),
+        Some(MapError::WriteExecute)
+    );
+    assert_eq!(
+        world.unmap(USER).err(),
+        Some(MapError::NotMapped {
+            at: VirtAddr::new(USER)
+        })
+    );
+    assert_eq!(world.pool.out.len(), 1);
+}
+
+#[test]
+fn merged_flushes_cover_both() {
+    let mut world = World::new(Levels::Four, 2);
+    let far = 3 * HUGE;
+    world
+        .map(
+            USER,
+            phys(0, PAGE_SIZE),
+            Protection::USER_DATA,
+            PageSize::Small,
+        )
+        .expect("mapped");
+    world
+        .map(
+            USER + LARGE,
+            phys(0, LARGE),
+            Protection::USER_DATA,
+            PageSize::Large,
+        )
+        .expect("mapped");
+    world
+        .map(
+            far,
+            phys(0, PAGE_SIZE),
+            Protection::USER_DATA,
+            PageSize::Small,
+        )
+        .expect("mapped");
+    for at in [USER, USER + LARGE + 7, far] {
+        world.read(OTHER, at).expect("mapped");
+    }
+    let mut all = Flush::default();
+    for at in [far, USER + LARGE, USER] {
+        let (_, _, flush) = world.unmap(at).expect("mapped");
+        all.merge(flush, &mut Window(&mut world.machine.memory));
+    }
+    assert_eq!(all.range(), virt(USER, far + PAGE_SIZE - USER));
+    assert_eq!(all.address_count(), (far - USER) / PAGE_SIZE + 1);
+    world.carry_out(all);
+    assert_eq!(world.machine.stale(), vec![]);
+    assert_eq!(world.pool.out.len(), 1);
+}
+
+proptest! {
+    #![proptest_config(common::config(128))]
+
+    /// A protection comes back as it was given, at every size.
+    #[test]
+    fn a_protection_reads_back(
+        bits in any::<u8>(),
+        cache in prop_oneof![
+            Just(CacheMode::WriteBack), Just(CacheMode::WriteCombining), Just(CacheMode::Uncached)
+        ],
+        size in prop::sample::select(vec![PageSize::Small, PageSize::Large, PageSize::Huge]),
+        upper in any::<bool>(),
+    ) {
+        let wrong = if upper { Flags::USER } else { Flags::GLOBAL };
+        let mut flags = Flags::from_bits_truncate(bits) - wrong;
+        if flags.contains(Flags::WRITE) {
+            flags -= Flags::EXECUTE;
+        }
+        let protection = Protection { flags, cache };
+        let at = if upper { KERNEL } else { HUGE };
+        let mut world = World::new(Levels::Five, 1);
+        let at = if upper { at | 0xff00_0000_0000_0000 } else { at };
+        prop_assert_eq!(world.map(at, phys(HUGE, size.bytes()), protection, size), Ok(()));
+        let memory = Window(&mut world.machine.memory);
+        let found = world.table.translate(&memory, VirtAddr::new(at)).expect("mapped");
+        prop_assert_eq!((found.protection, found.size), (protection, size));
+    }
+}
+
+#[test]
+fn errors_say_what_to_do() {
+    let text = MapError::AlreadyMapped {
+        at: VirtAddr::new(0x5000),
+    }
+    .to_string();
+    assert!(
+        text.contains("0x5000") && text.contains("unmap it first"),
+        "{text}"
+    );
+}
