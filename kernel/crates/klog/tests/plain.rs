@@ -27,7 +27,7 @@ fn levels() -> impl Strategy<Value = Level> {
 proptest! {
     #[test]
     fn what_is_written_is_read_until_it_is_overwritten(
-        records in proptest::collection::vec((any::<u64>(), any::<u32>(), levels(), "\\PC{0,60}", "\\PC{0,120}"), 1..40),
+        records in proptest::collection::vec((any::<u64>(), any::<u32>(), levels(), "\\PC{0,60}", "\\PC{0,120}"), 1..16),
     ) {
         let ring = Ring::<8, 24>::new();
         let mut buffer = [0; Ring::<8, 24>::CAPACITY];

@@ -143,9 +143,18 @@ fn loom_a_spin_lock_excludes() {
     });
 }
 
-thread_local! {
-    /// Stands for the interrupt flag of a processor, which a test thread is.
+// Stands for the interrupt flag of a processor, which a thread of a model is.
+#[cfg(loom)]
+loom::thread_local! {
+    static ENABLED: std::cell::Cell<bool> = std::cell::Cell::new(true);
+}
+#[cfg(not(loom))]
+std::thread_local! {
     static ENABLED: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
+}
+
+fn set_enabled(state: bool) -> bool {
+    ENABLED.with(|enabled| enabled.replace(state))
 }
 
 struct FakeIrq;
@@ -154,11 +163,11 @@ impl IrqControl for FakeIrq {
     type State = bool;
 
     fn disable() -> bool {
-        ENABLED.replace(false)
+        set_enabled(false)
     }
 
     fn restore(state: bool) {
-        ENABLED.set(state);
+        set_enabled(state);
     }
 
     fn cpu() -> Option<u32> {
@@ -171,12 +180,15 @@ fn loom_an_irq_lock_excludes_and_restores_interrupts() {
     model(|| {
         let shared = Arc::new(IrqLock::<_, FakeIrq>::new(0));
         let work = |lock: &IrqLock<u32, FakeIrq>| {
-            ENABLED.set(true);
+            set_enabled(true);
             let mut guard = lock.lock();
-            assert!(!ENABLED.get(), "interrupts are on while the lock is held");
+            assert!(
+                !ENABLED.with(|enabled| enabled.get()),
+                "interrupts are on while the lock is held"
+            );
             *guard += 1;
             drop(guard);
-            assert!(ENABLED.get());
+            assert!(ENABLED.with(|enabled| enabled.get()));
         };
         let other = Arc::clone(&shared);
         let other = thread::spawn(move || work(&other));
