@@ -277,6 +277,88 @@ fn the_last_page_of_the_address_space_can_be_used() {
 }
 
 #[test]
+fn a_written_page_stays_dirty_when_it_is_protected_or_split() {
+    let mut world = World::new(Levels::Four, 1);
+    world
+        .map(HUGE, phys(0, HUGE), Protection::USER_DATA, PageSize::Huge)
+        .expect("mapped");
+    let written = world
+        .machine
+        .translate(CPU, VirtAddr::new(HUGE), Access::Write, Mode::User);
+    assert_eq!(written, Ok(PhysAddr::ZERO));
+    for range in [
+        virt(HUGE, HUGE),
+        virt(HUGE + LARGE, PAGE_SIZE),
+        virt(HUGE, PAGE_SIZE),
+    ] {
+        let protection = if range.len() == HUGE {
+            Protection::USER_READ
+        } else {
+            Protection::USER_CODE
+        };
+        let flush = world.protect(range, protection).expect("frames");
+        world.carry_out(flush);
+        for at in [
+            HUGE,
+            HUGE + LARGE,
+            HUGE + LARGE + PAGE_SIZE,
+            HUGE + 2 * LARGE,
+        ] {
+            let leaf = world
+                .machine
+                .walk(world.table.root(), VirtAddr::new(at))
+                .expect("mapped");
+            assert!(leaf.accessed && leaf.dirty, "{at:#x}");
+            assert!(!leaf.rights.write);
+        }
+    }
+}
+
+#[test]
+fn a_hole_in_a_huge_page_takes_two_tables_and_leaves_the_rest() {
+    let mut world = World::new(Levels::Four, 2);
+    world
+        .map(
+            HUGE,
+            phys(HUGE, HUGE),
+            Protection::USER_DATA,
+            PageSize::Huge,
+        )
+        .expect("mapped");
+    let tables = world.pool.out.len();
+    let hole = virt(HUGE + 5 * PAGE_SIZE, PAGE_SIZE);
+    assert_eq!(world.read(OTHER, HUGE), Ok(HUGE));
+    for (left, expected) in [(0, false), (1, false), (2, true)] {
+        world.pool.left = left;
+        let memory = &mut Window(&mut world.machine.memory);
+        let got = world
+            .table
+            .edit(memory, &mut world.pool)
+            .unmap_range(hole, |_| {});
+        assert_eq!(got.is_ok(), expected);
+        if let Ok(flush) = got {
+            assert_eq!(flush.address_count(), 1);
+            world.carry_out(flush);
+        } else {
+            assert_eq!(world.pool.out.len(), tables);
+        }
+    }
+    assert_eq!(world.pool.out.len(), tables + 2);
+    assert_eq!(
+        world.read(OTHER, HUGE + 5 * PAGE_SIZE),
+        Err(Fault::NotPresent)
+    );
+    for at in [
+        HUGE + 4 * PAGE_SIZE,
+        HUGE + 6 * PAGE_SIZE,
+        HUGE + LARGE,
+        2 * HUGE - 1,
+    ] {
+        assert_eq!(world.read(OTHER, at), Ok(at));
+    }
+}
+
+#[test]
 fn impossible_mappings_are_refused() {
     let mut world = World::new(Levels::Four, 1);
     let write_execute = Protection::new(Flags::WRITE | Flags::EXECUTE);

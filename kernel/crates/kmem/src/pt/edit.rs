@@ -1,6 +1,6 @@
 //! The edits of a page table, from the caller's side: checks, then `map` or `change`.
 
-use kaddr::{Frame, LARGE, PAGE_SIZE, Page, PageSize, PhysRange, VirtAddr, VirtRange};
+use kaddr::{Frame, PAGE_SIZE, Page, PageSize, PhysRange, VirtAddr, VirtRange};
 
 use super::change::Change;
 use super::entry::{self, Kind};
@@ -217,5 +217,3 @@ impl<'a, M: TableMemory, S: FrameSource> Edit<'a, M, S> {
         level == self.table.levels().count() && address >> 63 == 1
     }
 }
-
-const _: () = assert!(LARGE == entry::ENTRIES * PAGE_SIZE);

@@ -1,9 +1,12 @@
 //! The frame allocator against a model, and what once went wrong elsewhere.
 
+mod model;
+
 use std::collections::BTreeSet;
 
 use kaddr::{Frame, PAGE_SIZE, PhysAddr, PhysRange};
 use kmem::frame::{Block, FrameAllocator, FrameError, FreeError, blocks_needed};
+use model::{Model, Op, op, place, region};
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
 
@@ -25,126 +28,6 @@ fn storage(usable: &[PhysRange]) -> Vec<Block> {
 /// The frames that lie wholly in a range, one by one.
 fn frames_in(range: PhysRange) -> impl Iterator<Item = u64> {
     range.frames().map(Frame::number)
-}
-
-/// Places where something begins or ends: the ends of words, zones of 16 MiB and blocks.
-fn place() -> impl Strategy<Value = u64> {
-    let anchor = prop::sample::select(vec![
-        0,
-        MIB,
-        16 * MIB,
-        32 * MIB,
-        100 * MIB,
-        GIB - 2 * MIB,
-        GIB,
-        GIB + 16 * MIB,
-        2 * GIB,
-        3 * GIB + 5 * MIB,
-        4 * GIB,
-        70 * GIB,
-    ]);
-    let offset = prop_oneof![(0_u64..600).prop_map(|n| n * PAGE_SIZE), 0_u64..3 * MIB];
-    (anchor, offset).prop_map(|(anchor, offset)| anchor + offset)
-}
-
-fn region() -> impl Strategy<Value = PhysRange> {
-    let len = prop_oneof![
-        4 => (0_u64..100).prop_map(|n| n * PAGE_SIZE),
-        2 => 0_u64..5 * PAGE_SIZE,
-        2 => 0_u64..6 * MIB,
-    ];
-    (place(), len).prop_map(|(start, len)| range(start, start + len))
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Allocate,
-    Large,
-    Contiguous {
-        count: usize,
-        align: usize,
-        below: Option<u64>,
-    },
-    Free {
-        nth: usize,
-    },
-    FreeAgain {
-        nth: usize,
-    },
-    FreeAny {
-        number: u64,
-    },
-    FreeRange(PhysRange),
-    Reserve(PhysRange),
-    Add(PhysRange),
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let below = prop::option::of(prop_oneof![place(), any::<u64>()]);
-    prop_oneof![
-        6 => any::<()>().prop_map(|()| Op::Allocate),
-        2 => any::<()>().prop_map(|()| Op::Large),
-        3 => (0_usize..1200, 0_u32..11, below)
-            .prop_map(|(count, align, below)| Op::Contiguous { count, align: 1 << align, below }),
-        6 => any::<usize>().prop_map(|nth| Op::Free { nth }),
-        1 => any::<usize>().prop_map(|nth| Op::FreeAgain { nth }),
-        2 => place().prop_map(|at| Op::FreeAny { number: at / PAGE_SIZE }),
-        2 => region().prop_map(Op::FreeRange),
-        1 => region().prop_map(Op::Reserve),
-        1 => region().prop_map(Op::Add),
-    ]
-}
-
-/// Which frames are free, and which are managed.
-#[derive(Default)]
-struct Model {
-    blocks: BTreeSet<u64>,
-    managed: BTreeSet<u64>,
-    free: BTreeSet<u64>,
-}
-
-impl Model {
-    /// The highest start of a free run, by looking at each run of free frames.
-    fn run(&self, count: u64, align: u64, limit: u64) -> Option<u64> {
-        let mut best = None;
-        let mut iter = self
-            .free
-            .iter()
-            .copied()
-            .filter(|&frame| frame < limit)
-            .peekable();
-        while let Some(first) = iter.next() {
-            let mut end = first + 1;
-            while iter.next_if_eq(&end).is_some() {
-                end += 1;
-            }
-            if let Some(start) = end.checked_sub(count).map(|start| start / align * align)
-                && start >= first
-            {
-                best = Some(start);
-            }
-        }
-        best
-    }
-
-    /// What freeing these frames should answer.
-    fn free(&mut self, frames: Vec<u64>) -> Result<(), FreeError> {
-        for &number in &frames {
-            if !self.managed.contains(&number) {
-                return Err(FreeError::Foreign(frame(number)));
-            }
-            if self.free.contains(&number) {
-                return Err(FreeError::DoubleFree(frame(number)));
-            }
-        }
-        self.free.extend(frames);
-        Ok(())
-    }
-
-    fn taken(&self, nth: usize) -> Option<u64> {
-        let taken: Vec<u64> = self.managed.difference(&self.free).copied().collect();
-        taken.get(nth.checked_rem(taken.len())?).copied()
-    }
 }
 
 fn step(real: &mut FrameAllocator, model: &mut Model, op: Op) -> Result<(), TestCaseError> {
@@ -426,6 +309,22 @@ fn memory_in_hundreds_of_blocks_comes_out_highest_first() {
     }
 }
 
+/// Large pages come from whole 2 MiB only, and go on doing so when one frame is back.
+#[test]
+fn a_group_with_a_taken_frame_is_no_large_page() {
+    let usable = [range(MIB, 8 * MIB)];
+    let mut storage = storage(&usable);
+    let mut frames = FrameAllocator::new(&mut storage, usable.into_iter()).expect("memory");
+    let held = frames.allocate().expect("a frame");
+    assert_eq!(held, frame(8 * MIB / PAGE_SIZE - 1));
+    assert_eq!(frames.allocate_large(), Some(frame(4 * MIB / PAGE_SIZE)));
+    frames.free(held).expect("it is taken");
+    assert_eq!(frames.allocate_large(), Some(frame(6 * MIB / PAGE_SIZE)));
+    assert_eq!(frames.allocate_large(), Some(frame(2 * MIB / PAGE_SIZE)));
+    assert_eq!(frames.allocate_large(), None);
+    assert_eq!(frames.free_frames(), 256);
+}
+
 #[test]
 fn the_storage_may_hold_anything_before() {
     let first = [range(0, GIB)];
@@ -434,7 +333,7 @@ fn the_storage_may_hold_anything_before() {
     let second = [range(5 * GIB, 5 * GIB + PAGE_SIZE)];
     let mut frames = FrameAllocator::new(&mut storage, second.into_iter()).expect("memory");
     assert_eq!(frames.total_frames(), 1);
-    assert_eq!(frames.allocate(), Some(frame(5 * GIB >> 12)));
+    assert_eq!(frames.allocate(), Some(frame((5 * GIB) >> 12)));
     assert_eq!(frames.allocate(), None);
 }
 

@@ -1,268 +1,18 @@
 //! Page tables against a model, with processors that remember what they have seen.
 
+#[path = "../common/mod.rs"]
 mod common;
-
-use std::collections::{BTreeMap, BTreeSet};
+mod model;
+mod ops;
 
 use common::{Window, World};
-use kaddr::{HUGE, LARGE, PAGE_SIZE, Page, PageSize, PhysAddr, PhysRange, VirtAddr, VirtRange};
+use kaddr::{PAGE_SIZE, Page, PageSize, PhysAddr, PhysRange, VirtAddr, VirtRange};
 use kmem::pt::{CacheMode, Flags, Levels, MapError, Protection, Unmapped};
 use ktestkit::{Access, CpuId, Mode};
-use proptest::prelude::{
-    Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
-};
+use model::{Entry, Model};
+use ops::{Op, op};
+use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 use proptest::test_runner::TestCaseError;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
-    size: PageSize,
-    phys: u64,
-    protection: Protection,
-    dirty: bool,
-}
-
-/// What should be mapped, by start address, and which shared tables exist.
-#[derive(Clone, Default)]
-struct Model {
-    entries: BTreeMap<u64, Entry>,
-    shared: BTreeSet<u64>,
-}
-
-fn smaller(size: PageSize) -> PageSize {
-    if size == PageSize::Huge {
-        PageSize::Large
-    } else {
-        PageSize::Small
-    }
-}
-
-/// Levels of tables that a page of this size leaves out.
-fn leaf_level(size: PageSize) -> u32 {
-    match size {
-        PageSize::Small => 1,
-        PageSize::Large => 2,
-        PageSize::Huge => 3,
-    }
-}
-
-impl Model {
-    /// The first page that has a byte in the range.
-    fn overlapping(&self, start: u64, len: u64) -> Vec<u64> {
-        let last = start + (len - 1);
-        let below = self
-            .entries
-            .range(..start)
-            .next_back()
-            .filter(|(at, entry)| **at + (entry.size.bytes() - 1) >= start);
-        below
-            .into_iter()
-            .chain(self.entries.range(start..=last))
-            .map(|(at, _)| *at)
-            .collect()
-    }
-
-    fn map(&mut self, start: u64, phys: u64, len: u64, protection: Protection, largest: PageSize) {
-        let mut at = 0;
-        while at < len {
-            let fits = |size: PageSize| {
-                let bytes = size.bytes();
-                (start + at).is_multiple_of(bytes)
-                    && (phys + at).is_multiple_of(bytes)
-                    && len - at >= bytes
-                    && size <= largest
-            };
-            let size = [PageSize::Huge, PageSize::Large, PageSize::Small]
-                .into_iter()
-                .find(|&size| fits(size))
-                .expect("pages are aligned");
-            let entry = Entry {
-                size,
-                phys: phys + at,
-                protection,
-                dirty: false,
-            };
-            self.entries.insert(start + at, entry);
-            at += size.bytes();
-        }
-    }
-
-    /// Takes out what lies in the range, splitting what lies in it partly.
-    fn cut(&mut self, start: u64, len: u64, keeps: Option<Protection>) -> Vec<(u64, Entry)> {
-        let last = start + (len - 1);
-        let mut cut = Vec::new();
-        let mut todo = self.overlapping(start, len);
-        while let Some(at) = todo.pop() {
-            let entry = self.entries[&at];
-            let bytes = entry.size.bytes();
-            if keeps == Some(entry.protection) {
-                continue;
-            }
-            self.entries.remove(&at);
-            if start <= at && at + (bytes - 1) <= last {
-                cut.push((at, entry));
-                continue;
-            }
-            let size = smaller(entry.size);
-            for offset in (0..bytes).step_by(size.bytes() as usize) {
-                let part = Entry {
-                    size,
-                    phys: entry.phys + offset,
-                    ..entry
-                };
-                self.entries.insert(at + offset, part);
-                if at + offset <= last && at + offset + (size.bytes() - 1) >= start {
-                    todo.push(at + offset);
-                }
-            }
-        }
-        cut.sort_unstable_by_key(|(at, _)| *at);
-        cut
-    }
-
-    /// How many tables it takes, with the root.
-    fn tables(&mut self, levels: Levels) -> usize {
-        let top = u32::from(levels.count());
-        let mut tables = BTreeSet::new();
-        for (at, entry) in &self.entries {
-            for level in leaf_level(entry.size)..top {
-                tables.insert((level, at >> (12 + 9 * level)));
-            }
-            if at >> 63 == 1 {
-                self.shared.insert(at >> (12 + 9 * (top - 1)));
-            }
-        }
-        tables.extend(self.shared.iter().map(|&index| (top - 1, index)));
-        tables.len() + 1
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Map {
-        at: u64,
-        phys: u64,
-        len: u64,
-        protection: Protection,
-        largest: PageSize,
-    },
-    Unmap {
-        at: u64,
-    },
-    UnmapNth {
-        nth: usize,
-    },
-    UnmapRange {
-        at: u64,
-        len: u64,
-    },
-    Protect {
-        at: u64,
-        len: u64,
-        protection: Protection,
-    },
-    Touch {
-        cpu: usize,
-        at: u64,
-        access: Access,
-        mode: Mode,
-    },
-    TouchNth {
-        cpu: usize,
-        nth: usize,
-        access: Access,
-        mode: Mode,
-    },
-    Frames {
-        left: usize,
-    },
-}
-
-/// The top of the lower half, both ends of the upper half, and a place where tables meet.
-fn place() -> impl Strategy<Value = u64> {
-    let anchor = prop::sample::select(vec![
-        0,
-        HUGE - 2 * LARGE,
-        512 * HUGE - LARGE,
-        0x0000_7fff_c000_0000,
-        0xffff_8000_0000_0000,
-        0xffff_ffff_8000_0000,
-        0xffff_ffff_ffc0_0000,
-    ]);
-    let offset = prop_oneof![
-        3 => (0_u64..6).prop_map(|n| n * PAGE_SIZE),
-        3 => (508_u64..516).prop_map(|n| n * PAGE_SIZE),
-        2 => (0_u64..4).prop_map(|n| n * LARGE),
-        1 => Just(HUGE - LARGE),
-    ];
-    (anchor, offset).prop_map(|(anchor, offset)| {
-        let pages = ((u64::MAX - anchor) / PAGE_SIZE) + 1;
-        anchor + offset / PAGE_SIZE % pages * PAGE_SIZE
-    })
-}
-
-fn len() -> impl Strategy<Value = u64> {
-    prop_oneof![
-        4 => (1_u64..6).prop_map(|n| n * PAGE_SIZE),
-        2 => (500_u64..520).prop_map(|n| n * PAGE_SIZE),
-        3 => (1_u64..5).prop_map(|n| n * LARGE),
-        1 => Just(HUGE),
-        1 => Just(HUGE + LARGE + PAGE_SIZE),
-    ]
-}
-
-fn phys() -> impl Strategy<Value = u64> {
-    let offset = prop_oneof![
-        2 => Just(0),
-        1 => (508_u64..516).prop_map(|n| n * PAGE_SIZE),
-        1 => (0_u64..600).prop_map(|n| n * LARGE),
-    ];
-    (0_u64..6, offset).prop_map(|(base, offset)| base * HUGE + offset)
-}
-
-fn protection() -> impl Strategy<Value = Protection> {
-    let cache = prop_oneof![
-        4 => Just(CacheMode::WriteBack),
-        1 => Just(CacheMode::WriteCombining),
-        1 => Just(CacheMode::Uncached),
-    ];
-    (0_u8..16, cache).prop_map(|(bits, cache)| Protection {
-        flags: Flags::from_bits_truncate(bits),
-        cache,
-    })
-}
-
-fn access() -> impl Strategy<Value = (Access, Mode)> {
-    let access = prop::sample::select(vec![Access::Read, Access::Write, Access::Execute]);
-    (access, prop::sample::select(vec![Mode::Kernel, Mode::User]))
-}
-
-fn op() -> impl Strategy<Value = Op> {
-    let size = prop::sample::select(vec![PageSize::Small, PageSize::Large, PageSize::Huge]);
-    let cpu = 0_usize..3;
-    prop_oneof![
-        6 => (place(), phys(), len(), protection(), size).prop_map(
-            |(at, phys, len, protection, largest)| {
-                // Keep the model small: a long range gets no long run of small pages.
-                let (phys, largest) = match largest {
-                    _ if len < HUGE => (phys, largest),
-                    PageSize::Huge => (phys / HUGE * HUGE + at % HUGE, largest),
-                    _ => (phys / LARGE * LARGE + at % LARGE, PageSize::Large),
-                };
-                Op::Map { at, phys, len, protection, largest }
-            }
-        ),
-        1 => place().prop_map(|at| Op::Unmap { at }),
-        3 => any::<usize>().prop_map(|nth| Op::UnmapNth { nth }),
-        3 => (place(), len()).prop_map(|(at, len)| Op::UnmapRange { at, len }),
-        3 => (place(), len(), protection())
-            .prop_map(|(at, len, protection)| Op::Protect { at, len, protection }),
-        2 => (cpu.clone(), place(), access())
-            .prop_map(|(cpu, at, (access, mode))| Op::Touch { cpu, at, access, mode }),
-        8 => (cpu, any::<usize>(), access())
-            .prop_map(|(cpu, nth, (access, mode))| Op::TouchNth { cpu, nth, access, mode }),
-        1 => prop_oneof![Just(usize::MAX), 0_usize..5].prop_map(|left| Op::Frames { left }),
-    ]
-}
 
 /// Whether a protection may be used in the half of this address; the range is checked before.
 fn allowed(at: u64, protection: Protection) -> Result<(), MapError> {
@@ -317,6 +67,21 @@ impl Run {
                 len,
                 protection,
             } => self.protect(at, len, protection)?,
+            Op::CutNth {
+                nth,
+                page,
+                pages,
+                protection,
+            } => {
+                if let Some(at) = self.nth(nth) {
+                    let inside = page % self.model.entries[&at].size.frames();
+                    let (at, len) = (at + inside * PAGE_SIZE, pages * PAGE_SIZE);
+                    match protection {
+                        Some(protection) => self.protect(at, len, protection)?,
+                        None => self.unmap_range(at, len)?,
+                    }
+                }
+            }
             Op::Touch {
                 cpu,
                 at,
