@@ -15,5 +15,5 @@ mod ring;
 
 pub use filter::{Filter, FilterError};
 pub use format::Formatter;
-pub use record::{Completeness, Header, Record};
+pub use record::{Completeness, Header, MAX_TARGET, Record};
 pub use ring::{ReadError, Ring, Written};

@@ -96,7 +96,7 @@ proptest! {
                     prop_assert_eq!(queue.remove(item), expected);
                 }
                 Op::Steal(modulus) => {
-                    let allowed = |item: u16| item % modulus == 0;
+                    let allowed = |item: u16| item.is_multiple_of(modulus);
                     let wanted = here.keys().filter(|item| current != Some(**item) && allowed(**item)).count();
                     match queue.steal(allowed) {
                         Some((item, base)) => {
