@@ -2,6 +2,8 @@
 
 use kaddr::{Frame, PageSize, PhysAddr, VirtAddr};
 
+use crate::frame::FrameAllocator;
+
 use super::edit::Edit;
 use super::entry::{self, ENTRIES, ENTRY_BYTES, Kind};
 use super::error::MapError;
@@ -26,6 +28,17 @@ pub trait FrameSource {
 
     /// Gives a frame back that [`Self::allocate_table`] returned.
     fn free_table(&mut self, table: Frame);
+}
+
+impl FrameSource for FrameAllocator<'_> {
+    fn allocate_table(&mut self) -> Option<Frame> {
+        self.allocate()
+    }
+
+    fn free_table(&mut self, table: Frame) {
+        let freed = self.free(table);
+        debug_assert_eq!(freed, Ok(()), "page tables give back only what they took");
+    }
 }
 
 /// How many levels the tables have; the processor's mode decides (`CR4.LA57`).

@@ -1,13 +1,16 @@
 //! What edits of page tables promise, one by one.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod flush;
 
 use common::{Window, World};
 use kaddr::{
     Frame, HUGE, LARGE, PAGE_SIZE, Page, PageSize, PhysAddr, PhysRange, VirtAddr, VirtRange,
 };
+use kmem::frame::{Block, FrameAllocator, blocks_needed};
 use kmem::pt::{CacheMode, Flags, Flush, Levels, MapError, PageTable, Protection};
-use ktestkit::{Access, CpuId, Fault, GlobalPages, Mode};
+use ktestkit::{Access, CpuId, Fault, Mode};
 use proptest::prelude::{Just, any, prop, prop_assert_eq, prop_oneof, proptest};
 
 const USER: u64 = 0x20_0000;
@@ -59,107 +62,6 @@ impl World {
             .translate(cpu, VirtAddr::new(at), Access::Read, Mode::Kernel);
         got.map(u64::from)
     }
-}
-
-#[test]
-fn a_flush_that_is_forgotten_leaves_stale_translations() {
-    let mut world = World::new(Levels::Four, 2);
-    world
-        .map(
-            USER,
-            phys(0, PAGE_SIZE),
-            Protection::USER_DATA,
-            PageSize::Small,
-        )
-        .expect("mapped");
-    assert_eq!(world.read(CPU, USER), Ok(0));
-    assert_eq!(world.read(OTHER, USER), Ok(0));
-    let (_, _, flush) = world.unmap(USER).expect("it was mapped");
-    // Nobody has flushed: both still use what is no longer there, and the fake machine tells.
-    assert_eq!(world.read(OTHER, USER), Ok(0));
-    assert_eq!(world.machine.stale().len(), 2);
-    // One that flushes only itself does not help the other.
-    for address in flush.addresses() {
-        world.machine.invalidate(CPU, address);
-    }
-    assert_eq!(world.machine.stale().len(), 1);
-    world.carry_out(flush);
-    assert_eq!(world.machine.stale(), vec![]);
-    assert_eq!(world.read(CPU, USER), Err(Fault::NotPresent));
-    assert_eq!(world.read(OTHER, USER), Err(Fault::NotPresent));
-}
-
-#[test]
-#[should_panic(expected = "is still known as a table")]
-fn tables_that_are_taken_back_before_the_flush_are_found_out() {
-    let mut world = World::new(Levels::Four, 2);
-    world
-        .map(
-            USER,
-            phys(0, PAGE_SIZE),
-            Protection::USER_DATA,
-            PageSize::Small,
-        )
-        .expect("mapped");
-    assert_eq!(world.read(OTHER, USER), Ok(0));
-    let (_, _, flush) = world.unmap(USER).expect("it was mapped");
-    world.finish(flush);
-}
-
-#[test]
-fn a_retired_table_maps_nothing_for_who_still_walks_it() {
-    let mut world = World::new(Levels::Four, 1);
-    for at in [USER, USER + 0x1000] {
-        world
-            .map(
-                at,
-                phys(at, PAGE_SIZE),
-                Protection::USER_DATA,
-                PageSize::Small,
-            )
-            .expect("mapped");
-    }
-    assert_eq!(world.read(CPU, USER), Ok(USER));
-    let range = virt(USER, 2 * PAGE_SIZE);
-    let memory = &mut Window(&mut world.machine.memory);
-    let flush = world
-        .table
-        .edit(memory, &mut world.pool)
-        .unmap_range(range, |_| {});
-    let flush = flush.expect("nothing to split");
-    for index in 1..512 {
-        assert_eq!(
-            world.read(CPU, USER + index * PAGE_SIZE),
-            Err(Fault::NotPresent)
-        );
-    }
-    world.carry_out(flush);
-}
-
-#[test]
-fn a_global_page_wants_more_than_new_tables() {
-    let mut world = World::new(Levels::Four, 1);
-    let bytes = 100 * PAGE_SIZE;
-    world
-        .map(
-            KERNEL,
-            phys(0, bytes),
-            Protection::KERNEL_DATA,
-            PageSize::Small,
-        )
-        .expect("mapped");
-    assert_eq!(world.read(CPU, KERNEL), Ok(0));
-    let flush = world
-        .protect(virt(KERNEL, bytes), Protection::KERNEL_READ)
-        .expect("no split");
-    assert!(flush.has_global());
-    assert_eq!(flush.address_count(), 100);
-    assert_eq!(flush.range(), virt(KERNEL, bytes));
-    world.machine.flush(CPU, GlobalPages::Keep);
-    assert_eq!(world.machine.stale().len(), 1);
-    world.machine.flush(CPU, GlobalPages::Drop);
-    assert_eq!(world.machine.stale(), vec![]);
-    world.finish(flush);
 }
 
 #[test]
@@ -226,6 +128,26 @@ fn what_is_mapped_later_in_ensured_ranges_shows_in_all_spaces() {
         space.destroy(&mut Window(&mut world.machine.memory), &mut world.pool);
         assert_eq!(world.pool.out.len(), 2);
     }
+}
+
+#[test]
+fn the_frame_allocator_serves_as_the_source() {
+    let mut world = World::new(Levels::Four, 1);
+    let ram = [phys(0x7000_0000, 64 * PAGE_SIZE)];
+    let mut storage = vec![Block::EMPTY; blocks_needed(ram.into_iter())];
+    let mut frames = FrameAllocator::new(&mut storage, ram.into_iter()).expect("memory");
+    let memory = &mut Window(&mut world.machine.memory);
+    let mut space = PageTable::new(Levels::Four, memory, &mut frames).expect("frames");
+    let to = Frame::from_number(7).expect("a frame");
+    let mut edit = space.edit(memory, &mut frames);
+    edit.map(page(USER), to, PageSize::Small, Protection::USER_DATA)
+        .expect("mapped");
+    let (_, _, flush) = edit.unmap(page(USER)).expect("mapped");
+    assert_eq!(frames.free_frames(), 64 - 4);
+    flush.finish(memory, &mut frames);
+    assert_eq!(frames.free_frames(), 64 - 1);
+    space.destroy(memory, &mut frames);
+    assert_eq!(frames.free_frames(), 64);
 }
 
 #[test]
