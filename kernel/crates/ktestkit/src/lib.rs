@@ -1,7 +1,7 @@
 //! The fake machine that host tests of the kernel crates run on.
 //!
 //! A [`Machine`] has sparse physical memory and processors, each with a translation lookaside
-//! buffer ([`tlb`]) that keeps what it has seen until it is told to forget, like a real one. So a
+//! buffer ([`Tlb`]) that keeps what it has seen until it is told to forget, like a real one. So a
 //! test can tell when code forgets to flush: the processor goes on using the old translation.
 //!
 //! The page walk here is written from the processor's manual (Intel SDM Vol. 3A chapter 4) and
