@@ -9,6 +9,9 @@ const CONFIG: Config = Config {
     boost_after_ns: 1000,
 };
 
+/// Few enough that the model fills the queue often.
+const PLACES: usize = 8;
+
 #[derive(Clone, Debug)]
 enum Op {
     Enqueue(u16, u8),
@@ -46,7 +49,7 @@ fn priority(level: u8) -> Priority {
 proptest! {
     #[test]
     fn no_thread_is_lost_or_queued_twice(ops in proptest::collection::vec(op(), 1..200)) {
-        let mut queue = queue(32);
+        let mut queue = queue(PLACES);
         // The model: which threads are here, with their base priority, and which one runs.
         let mut here = BTreeMap::new();
         let mut current = None;
@@ -60,12 +63,12 @@ proptest! {
                     }
                     match queue.enqueue(item, priority(level), now) {
                         Ok(decision) => {
-                            prop_assert!(here.len() < 32);
+                            prop_assert!(here.len() < PLACES);
                             let outranks = current.is_none_or(|current| queue.level(current).unwrap() > priority(level));
                             prop_assert_eq!(decision == Decision::Switch, outranks);
                             here.insert(item, level);
                         }
-                        Err(error) => prop_assert_eq!((error, here.len()), (SchedError::Full, 32)),
+                        Err(error) => prop_assert_eq!((error, here.len()), (SchedError::Full, PLACES)),
                     }
                 }
                 Op::Tick => {
