@@ -10,6 +10,7 @@
 mod filter;
 mod format;
 pub mod markup;
+mod meta;
 mod record;
 mod ring;
 

@@ -10,7 +10,8 @@
 //! Invariants: a slot's mark only grows; while it says "being written", one writer alone touches
 //! the words.
 
-use crate::record::{Completeness, Header, Level, MAX_TARGET, Record, TextBuffer};
+use crate::meta::Meta;
+use crate::record::{Header, MAX_TARGET, Record, TextBuffer};
 use core::fmt;
 use ksync::atomic::{AtomicU64, Ordering, fence};
 
@@ -262,55 +263,6 @@ impl<const WORDS: usize> Slot<WORDS> {
                 Ok(_) => return Some((self, writing)),
                 Err(now) => mark = now,
             }
-        }
-    }
-}
-
-/// The small parts of a header in one word: processor in bits 0 to 31, text length 32 to 47,
-/// target length 48 to 55, level 56 to 58, whether it was cut 63.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Meta {
-    cpu: u32,
-    level: Level,
-    completeness: Completeness,
-    target_len: usize,
-    text_len: usize,
-}
-
-impl Meta {
-    fn pack(self) -> u64 {
-        let level: u64 = match self.level {
-            Level::Error => 1,
-            Level::Warn => 2,
-            Level::Info => 3,
-            Level::Debug => 4,
-            Level::Trace => 5,
-        };
-        let cut = u64::from(self.completeness == Completeness::Truncated);
-        u64::from(self.cpu)
-            | (self.text_len as u64 & 0xffff) << 32
-            | (self.target_len as u64 & 0xff) << 48
-            | level << 56
-            | cut << 63
-    }
-
-    fn unpack(word: u64) -> Self {
-        Self {
-            cpu: word as u32,
-            level: match word >> 56 & 7 {
-                1 => Level::Error,
-                2 => Level::Warn,
-                3 => Level::Info,
-                4 => Level::Debug,
-                _ => Level::Trace,
-            },
-            completeness: if word >> 63 == 0 {
-                Completeness::Whole
-            } else {
-                Completeness::Truncated
-            },
-            target_len: usize::from((word >> 48) as u8),
-            text_len: usize::from((word >> 32) as u16),
         }
     }
 }

@@ -13,13 +13,15 @@ extern crate alloc;
 mod balance;
 mod cpuset;
 mod lists;
+mod priority;
 mod queue;
 mod slab;
 pub mod timer;
 
 pub use balance::{Load, place, steal_from};
 pub use cpuset::{Cpu, CpuSet, MAX_CPUS};
-pub use queue::{Config, Decision, Priority, Removed, RunQueue};
+pub use priority::{Config, LEVELS, Priority};
+pub use queue::{Decision, Removed, RunQueue};
 
 use core::fmt;
 

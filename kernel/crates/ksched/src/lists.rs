@@ -4,7 +4,7 @@
 //! by [`Task::since_ns`], oldest first.
 
 use crate::SchedError;
-use crate::queue::{LEVELS, Priority};
+use crate::priority::{LEVELS, Priority};
 use crate::slab::{Index, Slab};
 
 /// A thread in a run queue.

@@ -11,76 +11,7 @@
 
 use crate::SchedError;
 use crate::lists::{End, Lists, Task};
-
-/// How many priorities there are.
-pub const LEVELS: usize = 8;
-
-/// A priority: 0 is the highest, 7 the lowest. Idle is none of them: it is what a processor does when
-/// [`RunQueue::pick`] gives nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Priority(u8);
-
-impl Priority {
-    /// The highest.
-    pub const HIGHEST: Self = Self(0);
-    /// That of an ordinary thread.
-    pub const NORMAL: Self = Self(4);
-    /// The lowest.
-    pub const LOWEST: Self = Self(LEVELS as u8 - 1);
-
-    /// The priority with this number, if it is below 8.
-    pub const fn new(level: u8) -> Option<Self> {
-        if (level as usize) < LEVELS {
-            Some(Self(level))
-        } else {
-            None
-        }
-    }
-
-    /// Its number.
-    pub const fn level(self) -> u8 {
-        self.0
-    }
-
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0)
-    }
-
-    fn raised(self) -> Self {
-        Self(self.0.saturating_sub(1))
-    }
-
-    fn lowered(self) -> Self {
-        Self(self.0.saturating_add(1).min(Self::LOWEST.0))
-    }
-}
-
-/// The times by which a queue decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Config {
-    /// How long a thread of each level may run before others of its level have their turn. Lower
-    /// levels have longer ones: what gets there computes, and is best left alone.
-    pub quantum_ns: [u64; LEVELS],
-    /// How long a thread waits before it is moved up one level.
-    pub boost_after_ns: u64,
-}
-
-impl Config {
-    /// From 5 ms at the highest level, twice as long every two levels, and a boost after 100 ms.
-    pub const DEFAULT: Self = Self {
-        quantum_ns: [
-            5_000_000, 5_000_000, 10_000_000, 10_000_000, 20_000_000, 20_000_000, 40_000_000,
-            40_000_000,
-        ],
-        boost_after_ns: 100_000_000,
-    };
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
-}
+use crate::priority::{Config, Priority};
 
 /// What the processor is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,8 +140,9 @@ impl<T: Copy + Eq> RunQueue<T> {
     /// When [`RunQueue::tick`] is next needed; `None` when nothing waits, however long.
     pub fn next_tick(&self) -> Option<u64> {
         self.waiting.best()?;
-        let boost = (1..LEVELS as u8)
-            .filter_map(|level| self.waiting.head(Priority(level)))
+        let boost = Priority::all()
+            .skip(1)
+            .filter_map(|level| self.waiting.head(level))
             .map(|task| task.since_ns.saturating_add(self.config.boost_after_ns))
             .min();
         let quantum = self
@@ -337,7 +269,7 @@ impl<T: Copy + Eq> RunQueue<T> {
     /// Moves up those that have waited too long, each by one level.
     fn boost(&mut self, now_ns: u64) {
         // From the top, so that none moves twice at once.
-        for level in (1..LEVELS as u8).map(Priority) {
+        for level in Priority::all().skip(1) {
             while let Some(task) = self.waiting.head(level)
                 && now_ns.saturating_sub(task.since_ns) >= self.config.boost_after_ns
                 && let Some(task) = self.waiting.pop(level)
