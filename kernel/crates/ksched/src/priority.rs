@@ -4,7 +4,7 @@
 pub const LEVELS: usize = 8;
 
 /// A priority: 0 is the highest, 7 the lowest. Idle is none of them: it is what a processor does when
-/// [`RunQueue::pick`] gives nothing.
+/// [`crate::RunQueue::pick`] gives nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Priority(u8);
 

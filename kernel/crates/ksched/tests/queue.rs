@@ -159,7 +159,7 @@ proptest! {
         let mut last_ran = vec![0; threads.len()];
         let mut now = 0;
         let mut current = queue.pick(now);
-        while now < 20 * bound {
+        while now < 6 * bound {
             if let Some(item) = current {
                 last_ran[usize::from(item)] = now + step;
             }
