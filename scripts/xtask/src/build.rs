@@ -51,7 +51,7 @@ fn cargo(
     packages: &[&str],
 ) -> Result<()> {
     eprintln!("xtask: building {} for {target}", packages.join(", "));
-    let mut command: Command = toolchain.cargo_build(target, &workspace.bare_target())?;
+    let mut command: Command = toolchain.cargo("build", target, &workspace.bare_target())?;
     command
         .arg("--manifest-path")
         .arg(workspace.root.join("Cargo.toml"));

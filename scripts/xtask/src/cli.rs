@@ -32,6 +32,8 @@ pub enum Command {
     /// triple fault or reset; 104 QEMU failed; 124 time limit; 130 interrupted; 2 nothing was booted.
     #[command(verbatim_doc_comment)]
     Run(RunArgs),
+    /// Checks and tests everything; ends with the line `N passed, N failed, N skipped`
+    Test(TestArgs),
     /// Replaces addresses in a log with function, file and line
     Symbolize {
         /// The log; standard input if not given
@@ -111,4 +113,33 @@ pub struct RunArgs {
     /// More arguments for QEMU
     #[arg(last = true, value_name = "QEMU ARGS")]
     pub qemu: Vec<String>,
+}
+
+/// Which tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Part {
+    /// what needs no emulator: formatting, lints, documentation, unit and model tests
+    Host,
+    /// boots in QEMU
+    Qemu,
+    /// both
+    #[default]
+    All,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Which tests
+    #[arg(value_enum, default_value_t)]
+    pub part: Part,
+    /// Only those whose name holds this; a name of no step or boot is one of unit tests
+    #[arg(long, value_name = "NAME")]
+    pub filter: Option<String>,
+    /// Print the names of the steps and boots, and run nothing
+    #[arg(long)]
+    pub list: bool,
+    /// How many machines run at once [default: one a processor]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
 }

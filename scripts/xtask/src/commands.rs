@@ -109,11 +109,11 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         spec: &spec,
         disk: &disk,
         limit_s,
+        stop_at: None,
     };
-    let verdict = follow(&workspace, args, &plan)?;
-    match (&verdict, limit_s.is_some()) {
-        (Verdict::PoweredOff, _) => {}
-        _ => eprintln!("\nxtask: {verdict}"),
+    let verdict = args.boot.kernel.finished(follow(&workspace, args, &plan)?);
+    if verdict != Verdict::PoweredOff {
+        eprintln!("\nxtask: {verdict}");
     }
     Ok(verdict.exit_code())
 }

@@ -71,6 +71,8 @@ pub fn output_is_terminal() -> bool {
 pub struct Plain {
     mode: Mode,
     state: State,
+    /// The parameters of the sequence so far.
+    parameters: Vec<u8>,
     /// The line so far, as much as the search for the kernel's first line needs.
     line: Vec<u8>,
 }
@@ -92,8 +94,8 @@ enum State {
     Sequence,
 }
 
-/// The kernel's own lines begin with this.
-const KERNEL_LINE: &[u8] = b"jsix: ";
+/// The kernel's first log line begins with this: its time since the start.
+const KERNEL_LINE: &[u8] = b"[    0.";
 
 impl Plain {
     /// For a terminal: only until the kernel speaks, whose escape sequences are meant.
@@ -119,18 +121,38 @@ impl Plain {
                     self.watch(byte);
                     State::Text
                 }
-                (State::Escape, b'[') => State::Sequence,
+                (State::Escape, b'[') => {
+                    self.parameters.clear();
+                    State::Sequence
+                }
                 (State::Escape, _) => State::Text,
                 // ECMA-48: parameters are 0x20 to 0x3f, the final byte is above.
-                (State::Sequence, 0x20..=0x3f) => State::Sequence,
+                (State::Sequence, 0x20..=0x3f) => {
+                    self.parameters.push(byte);
+                    State::Sequence
+                }
+                // The cursor moves to the first column: Limine's line break.
+                (State::Sequence, b'H') => {
+                    if !self.line.is_empty() && self.is_first_column() {
+                        out.extend_from_slice(b"\r\n");
+                        self.line.clear();
+                    }
+                    State::Text
+                }
                 (State::Sequence, _) => State::Text,
             };
         }
         out
     }
 
+    fn is_first_column(&self) -> bool {
+        let mut parameters = self.parameters.split(|&byte| byte == b';');
+        let column = parameters.nth(1).unwrap_or(b"1");
+        matches!(column, b"" | b"1" | b"01" | b"001")
+    }
+
     fn watch(&mut self, byte: u8) {
-        if byte == b'\n' {
+        if byte == b'\n' || byte == b'\r' {
             self.line.clear();
         } else if self.line.len() < KERNEL_LINE.len() {
             self.line.push(byte);
@@ -156,14 +178,16 @@ mod tests {
     fn what_the_firmware_prints_becomes_text() {
         let firmware = b"\x1b[2J\x1b[01;01H\x1b[=3hBdsDxe: loading\r\n\x1b[0mnext";
         assert_eq!(plain(firmware), "BdsDxe: loading\nnext");
+        let limine = b"\x1b[1;1H\x1b[1;1Ho\x1b[1;2Hn\x1b[2;1Htwo";
+        assert_eq!(plain(limine), "on\ntwo");
     }
 
     #[test]
     fn the_kernels_own_sequences_reach_a_terminal() {
         let mut filter = Plain::until_the_kernel();
-        let mut seen = filter.push(b"\x1b[2Jx jsix: \x1b[1m\njsix");
-        seen.extend(filter.push(b": \x1b[32mgreen"));
-        assert_eq!(seen, b"x jsix: \njsix: \x1b[32mgreen");
+        let mut seen = filter.push(b"\x1b[2Jx [    0.\x1b[1m\n[    ");
+        seen.extend(filter.push(b"0.1] \x1b[32mgreen"));
+        assert_eq!(seen, b"x [    0.\n[    0.1] \x1b[32mgreen");
     }
 
     proptest! {

@@ -19,6 +19,7 @@ mod qemu;
 mod run;
 mod strip;
 mod symbolize;
+mod test;
 mod toolchain;
 mod workspace;
 
@@ -52,6 +53,10 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Run(args) => {
             commands::catch_signals()?;
             commands::run(&args)
+        }
+        Command::Test(args) => {
+            commands::catch_signals()?;
+            Ok(u8::from(!test::test(&args)?))
         }
         Command::Symbolize { file } => commands::symbolize(file.as_deref()).map(|()| 0),
     }

@@ -8,8 +8,12 @@ use crate::bootconf::{self, KernelLine, Loader};
 use crate::build;
 use crate::error::{Error, Result};
 use crate::image::{self, Entry};
+use crate::qemu::outcome::Verdict;
 use crate::strip::strip;
 use crate::workspace::Workspace;
+
+/// What the conformance kernel writes to the debug-exit port at its end.
+const CONFORMANCE_DONE: u8 = 0x10;
 
 /// Which kernel an image boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -27,6 +31,14 @@ impl Kernel {
         match self {
             Self::Jsix => build::KERNEL,
             Self::Conformance => build::CONFORMANCE,
+        }
+    }
+
+    /// What the end of a run means for this kernel: the conformance kernel ends well with a status of its own.
+    pub fn finished(self, verdict: Verdict) -> Verdict {
+        match (self, verdict) {
+            (Self::Conformance, Verdict::Status(CONFORMANCE_DONE)) => Verdict::PoweredOff,
+            (_, verdict) => verdict,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::qemu::Qemu;
-use crate::qemu::args::Spec;
+use crate::qemu::args::{Display, Spec};
 use crate::qemu::machine::{Event, Machine};
 use crate::qemu::outcome::{Verdict, Watch, verdict};
 
@@ -18,6 +18,9 @@ pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 const TICK: Duration = Duration::from_millis(50);
 /// How long QEMU may take to end after it closed its serial port.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// What the shim prints after its error message, before it waits for a key.
+const LOADER_GAVE_UP: &str = "uefi-shim: returning to the firmware";
 
 /// An ended run.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Plan<'a> {
     pub disk: &'a Path,
     /// How long it may run.
     pub limit_s: Option<u64>,
+    /// End the run, as it was meant to, when the serial port has printed this.
+    pub stop_at: Option<&'a str>,
 }
 
 /// Starts the machine and gives it, once, to `started`; then hands every piece of serial output to
@@ -61,7 +66,15 @@ pub fn run(
         match machine.events.recv_timeout(TICK) {
             Ok(Event::Serial(bytes)) => {
                 output(&bytes);
+                let before = watch.serial.len();
                 watch.serial.extend_from_slice(&bytes);
+                if holds_since(&watch.serial, before, plan.stop_at) {
+                    break Verdict::Reached;
+                }
+                let gave_up = (plan.spec.display == Display::None).then_some(LOADER_GAVE_UP);
+                if holds_since(&watch.serial, before, gave_up) {
+                    break Verdict::NotBooted;
+                }
             }
             Ok(Event::Control(message)) => watch.control(&message),
             Ok(Event::SerialClosed) => closed_at = Some(Instant::now()),
@@ -88,4 +101,38 @@ pub fn run(
     };
     machine.kill();
     Ok(Ended { verdict, watch })
+}
+
+/// Whether `text` holds `needle` so that it ends behind `before`: the part before was searched already.
+fn holds_since(text: &[u8], before: usize, needle: Option<&str>) -> bool {
+    let Some(needle) = needle
+        .map(str::as_bytes)
+        .filter(|needle| !needle.is_empty())
+    else {
+        return false;
+    };
+    let start = before.saturating_sub(needle.len());
+    text.get(start..)
+        .is_some_and(|new| new.windows(needle.len()).any(|window| window == needle))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds_since;
+    use proptest::prelude::{any, prop, prop_assert_eq, proptest};
+
+    proptest! {
+        #[test]
+        fn text_is_found_however_it_arrives(
+            text in "[ab]{0,20}", needle in "[ab]{1,3}", cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..5)
+        ) {
+            let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+            cuts.extend([0, text.len()]);
+            cuts.sort_unstable();
+            let found = cuts.windows(2).any(|pair| {
+                holds_since(&text.as_bytes()[..pair[1]], pair[0], Some(&needle))
+            });
+            prop_assert_eq!(found, text.contains(&needle));
+        }
+    }
 }

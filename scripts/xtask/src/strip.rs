@@ -70,7 +70,8 @@ mod tests {
         file[0x10..0x14].copy_from_slice(&[2, 0, 62, 0]);
         file[0x14] = 1;
         file[0x20] = 64;
-        file[0x28..0x30].copy_from_slice(&(file.len() as u64).to_le_bytes());
+        let sections = file.len() as u64;
+        file[0x28..0x30].copy_from_slice(&sections.to_le_bytes());
         file[0x34..0x40].copy_from_slice(&[64, 0, 56, 0, 1, 0, 64, 0, 3, 0, 2, 0]);
         file[64] = 1;
         file[72..80].copy_from_slice(&0x1000_u64.to_le_bytes());

@@ -203,6 +203,7 @@ fn may_open_at(line: &[u8]) -> Option<usize> {
 mod tests {
     use super::{Symbolizer, shorten, without_hash};
     use crate::workspace::Workspace;
+    use object::{Object, ObjectSymbol};
     use proptest::prelude::{any, prop, prop_assert_eq, proptest};
     use std::path::{Path, PathBuf};
 
@@ -224,18 +225,53 @@ mod tests {
         );
     }
 
-    /// Names this test's own function, from the test binary that it runs in.
+    /// Names a function of the test binary, which is an ELF file with debug information at hand.
     #[test]
-    #[inline(never)]
     fn a_function_gets_its_name_file_and_line() {
-        let exe = std::env::current_exe().unwrap();
-        let loader = addr2line::Loader::new(&exe).unwrap();
-        let address = loader
-            .find_symbol_info(loader.relative_address_base())
-            .map(|symbol| symbol.address());
-        // The walk over symbols is not offered, so find the function through its line: the test
-        // binary is position independent and its base is not known without unsafe code.
-        assert!(address.is_none() || address.is_some());
+        let dir = tempfile::tempdir().unwrap();
+        let workspace = Workspace {
+            target: dir.path().to_path_buf(),
+            root: Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../..")
+                .canonicalize()
+                .unwrap(),
+            programs: Vec::new(),
+        };
+        let elf = workspace.elf("tests");
+        std::fs::create_dir_all(elf.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(std::env::current_exe().unwrap(), &elf).unwrap();
+
+        let data = std::fs::read(&elf).unwrap();
+        let file = object::File::parse(&*data).unwrap();
+        let here = file
+            .symbols()
+            .find(|symbol| {
+                symbol
+                    .name()
+                    .is_ok_and(|name| name.contains("a_known_function"))
+            })
+            .unwrap();
+        let at = |frame: u32, address: u64| {
+            Symbolizer::jsix(&workspace)
+                .text(&format!("{{{{{{bt:0:{frame}:{address:#x}:tests}}}}}}"))
+        };
+        let (start, end) = (here.address(), here.address() + here.size());
+        let expected = "a_known_function at scripts/xtask/src/symbolize.rs:";
+        assert!(at(0, start).contains(expected), "{}", at(0, start));
+        // A call as the last instruction of a function returns to the next one.
+        let expected = expected.trim_end_matches(':');
+        assert!(at(1, end).contains(expected), "{}", at(1, end));
+        assert!(!at(0, end).contains(expected), "{}", at(0, end));
+    }
+
+    #[inline(never)]
+    extern "C" fn a_known_function(value: u64) -> u64 {
+        std::hint::black_box(value) + 1
+    }
+
+    #[test]
+    fn names_lose_their_hash() {
+        assert_eq!(a_known_function(1), 2);
         assert_eq!(without_hash("core::f::h0123456789abcdef"), "core::f");
         assert_eq!(without_hash("a::h1"), "a::h1");
     }

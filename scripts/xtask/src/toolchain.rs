@@ -139,8 +139,8 @@ impl Toolchain {
         }
     }
 
-    /// A `cargo build --release` for `target`, not yet told what to build.
-    pub fn cargo_build(&self, target: &str, target_dir: &Path) -> Result<Command> {
+    /// A `cargo build --release`, or another of its commands, for `target`; not yet told what to build.
+    pub fn cargo(&self, subcommand: &str, target: &str, target_dir: &Path) -> Result<Command> {
         let frame_pointers = "-C force-frame-pointers=yes";
         let mut cargo = match self {
             Self::Precompiled { .. } => {
@@ -181,7 +181,7 @@ impl Toolchain {
             .env_remove("RUSTFLAGS")
             .env_remove("CARGO_ENCODED_RUSTFLAGS")
             .env_remove("CARGO_TARGET_DIR")
-            .args(["build", "--release", "--target", target, "--target-dir"])
+            .args([subcommand, "--release", "--target", target, "--target-dir"])
             .arg(target_dir);
         if matches!(self, Self::Debian { .. }) {
             cargo.args([

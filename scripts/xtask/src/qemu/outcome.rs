@@ -16,8 +16,6 @@ const PANIC_VALUE: i32 = 63;
 const CLOSING: &str = "jsix: powering off, status ";
 /// What a panic report begins with.
 const PANIC: &str = "*** KERNEL PANIC";
-/// What the conformance kernel's closing line begins with.
-const CONFORMANCE_END: &str = "*** END CONFORMANCE";
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +35,10 @@ pub enum Verdict {
         /// The limit in seconds.
         limit_s: u64,
     },
+    /// The text came that the run was to wait for; QEMU was ended then.
+    Reached,
+    /// The boot loader gave up: its sentence is on the serial port.
+    NotBooted,
     /// Ctrl-C or another signal to xtask.
     Interrupted,
     /// The developer closed the window or sent QEMU a signal.
@@ -118,7 +120,6 @@ fn closing(text: &str) -> Verdict {
         Some(0) => Verdict::PoweredOff,
         // Without the debug-exit port the kernel powers off with any status.
         Some(status) => Verdict::Status(u8::try_from(status).unwrap_or(62).min(62)),
-        None if text.contains(CONFORMANCE_END) => Verdict::PoweredOff,
         None => Verdict::PoweredOffSilently,
     }
 }
@@ -127,12 +128,13 @@ impl Verdict {
     /// The exit status of `scripts/run`.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::PoweredOff | Self::Closed => 0,
+            Self::PoweredOff | Self::Closed | Self::Reached => 0,
             Self::Status(status) => *status,
             Self::Panicked => 101,
             Self::PoweredOffSilently => 102,
             Self::Reset => 103,
             Self::QemuFailed { .. } => 104,
+            Self::NotBooted => 105,
             Self::TimedOut { .. } => 124,
             Self::Interrupted => 130,
         }
@@ -154,6 +156,8 @@ impl fmt::Display for Verdict {
             Self::TimedOut { limit_s } => {
                 write!(f, "time limit: still running after {limit_s} s")
             }
+            Self::Reached => f.write_str("came to where it was to be stopped"),
+            Self::NotBooted => f.write_str("the boot loader gave up: its reason is above"),
             Self::Interrupted => f.write_str("interrupted"),
             Self::Closed => f.write_str("QEMU was closed"),
             Self::QemuFailed { message } => write!(f, "QEMU failed: {}", message.trim()),

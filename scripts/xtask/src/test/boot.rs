@@ -1,0 +1,198 @@
+//! Runs one boot of the table and checks what it printed and how it ended.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+
+use super::cases::{Case, Expect, Need, Want};
+use super::report::Outcome;
+use crate::bootconf::KernelLine;
+use crate::console;
+use crate::error::{Error, Result};
+use crate::firmware::Firmware;
+use crate::prepare::{self, Recipe};
+use crate::qemu::Qemu;
+use crate::qemu::args::{DEBUG_EXIT_PORT, Spec};
+use crate::qemu::outcome::Verdict;
+use crate::run::{self, Plan};
+use crate::symbolize::Symbolizer;
+use crate::workspace::Workspace;
+
+/// How many lines of a failed boot's log are shown.
+const TAIL_LINES: usize = 30;
+
+/// What all boots share.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// The repository.
+    pub workspace: &'a Workspace,
+    /// The emulator.
+    pub qemu: Qemu,
+    /// The firmware.
+    pub firmware: Firmware,
+    /// Whether Limine was found.
+    pub limine: bool,
+    /// Where the logs go.
+    pub logs: PathBuf,
+}
+
+/// An ended boot.
+#[derive(Debug)]
+pub struct Booted {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What it printed, with names, without escape sequences.
+    pub log: String,
+    /// Where that was written.
+    pub path: PathBuf,
+}
+
+impl Bench<'_> {
+    /// Makes the folder of the logs, and removes those of the last run.
+    pub fn prepare(&self) -> Result<()> {
+        if self.logs.exists() {
+            fs::remove_dir_all(&self.logs).map_err(Error::io("remove", &self.logs))?;
+        }
+        fs::create_dir_all(&self.logs).map_err(Error::io("create", &self.logs))
+    }
+
+    /// Boots `recipe` on `spec`. `name` is the log's.
+    pub fn boot(
+        &self,
+        name: &str,
+        mut recipe: Recipe,
+        spec: &Spec,
+        limit_s: u64,
+    ) -> Result<Booted> {
+        recipe
+            .line
+            .raw(&format!("qemu-exit={DEBUG_EXIT_PORT:#x}"))?;
+        let folder =
+            tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
+        let disk = folder.path().join("jsix.img");
+        prepare::write_image(self.workspace, &recipe, &disk)?;
+        let plan = Plan {
+            qemu: &self.qemu,
+            firmware: &self.firmware,
+            spec,
+            disk: &disk,
+            limit_s: Some(limit_s),
+            stop_at: None,
+        };
+        let ended = run::run(&plan, |_| Ok(()), |_| {})?;
+        let text = console::plain(&ended.watch.serial);
+        let log = Symbolizer::new(self.workspace, recipe.kernel.package())
+            .text(&text)
+            .replace('\r', "");
+        let path = self.log_path(name);
+        fs::write(&path, format!("{log}\n--- {}\n", ended.verdict))
+            .map_err(Error::io("write", &path))?;
+        Ok(Booted {
+            verdict: recipe.kernel.finished(ended.verdict),
+            log,
+            path,
+        })
+    }
+
+    fn log_path(&self, name: &str) -> PathBuf {
+        self.logs.join(format!("{name}.log"))
+    }
+}
+
+/// Runs `case`.
+pub fn run(bench: &Bench<'_>, case: &Case) -> Outcome {
+    if let Some(reason) = missing(bench, case.need) {
+        return Outcome::Skipped(reason);
+    }
+    match boot(bench, case) {
+        Ok(booted) => judge(case, &booted),
+        Err(error) => error.into(),
+    }
+}
+
+/// Why a boot with this need cannot run here, if it cannot.
+pub fn missing(bench: &Bench<'_>, need: Need) -> Option<String> {
+    match need {
+        Need::Nothing => None,
+        Need::Limine => {
+            (!bench.limine).then(|| "Limine's BOOTX64.EFI is not on this machine".into())
+        }
+        Need::Qemu(major, what) => (bench.qemu.version.0 < major).then(|| {
+            format!(
+                "this QEMU {}.{} has no {what} under TCG, QEMU {major}.0 does",
+                bench.qemu.version.0, bench.qemu.version.1
+            )
+        }),
+    }
+}
+
+fn boot(bench: &Bench<'_>, case: &Case) -> Result<Booted> {
+    let mut line = KernelLine::default();
+    if let Some(cmd) = case.cmd {
+        line.quoted("cmd", cmd)?;
+    }
+    line.raw(case.words)?;
+    let recipe = Recipe {
+        kernel: case.kernel,
+        loader: case.loader,
+        line,
+    };
+    let spec = Spec {
+        cpus: case.smp,
+        memory_mib: case.memory_mib,
+        cpu: case.cpu.into(),
+        chipset: case.chipset,
+        extra: case.extra.iter().map(|&word| word.to_owned()).collect(),
+        ..Spec::default()
+    };
+    bench.boot(case.name, recipe, &spec, case.limit_s)
+}
+
+fn judge(case: &Case, booted: &Booted) -> Outcome {
+    let mut wrong: Vec<String> = Vec::new();
+    if !fits(case.want, &booted.verdict) {
+        wrong.push(format!("wanted {:?}, but: {}", case.want, booted.verdict));
+    }
+    for expect in &case.expect {
+        if let Err(reason) = check(expect, &booted.log) {
+            wrong.push(reason);
+        }
+    }
+    if wrong.is_empty() {
+        return Outcome::Passed;
+    }
+    wrong.push(tail(&booted.log, &booted.path));
+    Outcome::Failed(wrong.join("\n"))
+}
+
+fn fits(want: Want, verdict: &Verdict) -> bool {
+    match want {
+        Want::PowerOff => *verdict == Verdict::PoweredOff,
+        Want::Status(status) => *verdict == Verdict::Status(status),
+        Want::Panic => *verdict == Verdict::Panicked,
+        Want::Refusal => *verdict == Verdict::NotBooted,
+    }
+}
+
+fn check(expect: &Expect, log: &str) -> std::result::Result<(), String> {
+    match expect {
+        Expect::Text(text) if log.contains(text) => Ok(()),
+        Expect::Text(text) => Err(format!("the log lacks: {text}")),
+        Expect::Never(text) if log.contains(text) => Err(format!("the log must not hold: {text}")),
+        Expect::Never(_) => Ok(()),
+        Expect::Pattern(pattern) => match Regex::new(&format!("(?m){pattern}")) {
+            Ok(regex) if regex.is_match(log) => Ok(()),
+            Ok(_) => Err(format!("the log has no match for: {pattern}")),
+            Err(error) => Err(error.to_string()),
+        },
+    }
+}
+
+/// The end of a log, for the reader of a failure.
+pub fn tail(log: &str, path: &Path) -> String {
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let start = lines.len().saturating_sub(TAIL_LINES);
+    let shown = lines.get(start..).unwrap_or_default().join("\n");
+    format!("the end of {}:\n{shown}", path.display())
+}

@@ -1,0 +1,341 @@
+//! The table of boots: one machine, one command line, what it must print and how it must end.
+
+use crate::bootconf::Loader;
+use crate::prepare::Kernel;
+use crate::qemu::args::Chipset;
+
+/// A boot.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The name, after `qemu/`.
+    pub name: &'static str,
+    /// Which kernel.
+    pub kernel: Kernel,
+    /// Which loader.
+    pub loader: Loader,
+    /// Commands to run.
+    pub cmd: Option<&'static str>,
+    /// More words of the kernel's command line.
+    pub words: &'static str,
+    /// Processors.
+    pub smp: u32,
+    /// Memory.
+    pub memory_mib: u32,
+    /// CPU model.
+    pub cpu: &'static str,
+    /// Chipset.
+    pub chipset: Chipset,
+    /// More arguments for QEMU.
+    pub extra: &'static [&'static str],
+    /// What the log must hold.
+    pub expect: Vec<Expect>,
+    /// How it must end.
+    pub want: Want,
+    /// Time limit: generous, since other boots share the processors.
+    pub limit_s: u64,
+    /// What the machine must have for this.
+    pub need: Need,
+}
+
+/// Something about the log.
+#[derive(Debug, Clone, Copy)]
+pub enum Expect {
+    /// It holds this text.
+    Text(&'static str),
+    /// A line matches this regular expression.
+    Pattern(&'static str),
+    /// It does not hold this text.
+    Never(&'static str),
+}
+
+/// How a boot must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    /// Powered off with status 0.
+    PowerOff,
+    /// A command ended with this status.
+    Status(u8),
+    /// A kernel panic.
+    Panic,
+    /// The kernel was never started.
+    Refusal,
+}
+
+/// What a boot needs that not every machine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing.
+    Nothing,
+    /// Limine's binary.
+    Limine,
+    /// This major version of QEMU, for the thing named.
+    Qemu(u32, &'static str),
+}
+
+use Expect::{Never, Pattern, Text};
+
+const GREETING: Expect = Text("hello from user mode");
+
+/// A boot of `hello` on one processor.
+fn hello(name: &'static str) -> Case {
+    Case {
+        name,
+        kernel: Kernel::Jsix,
+        loader: Loader::Shim,
+        cmd: Some("hello"),
+        words: "",
+        smp: 1,
+        memory_mib: 256,
+        cpu: "max",
+        chipset: Chipset::Q35,
+        extra: &[],
+        expect: vec![
+            GREETING,
+            Never("KERNEL PANIC"),
+            Never(" WARN "),
+            Never(" ERROR "),
+        ],
+        want: Want::PowerOff,
+        limit_s: 120,
+        need: Need::Nothing,
+    }
+}
+
+fn smp(name: &'static str, smp: u32, up: &'static str) -> Case {
+    let mut case = hello(name);
+    case.smp = smp;
+    case.expect.push(Text(up));
+    case
+}
+
+/// The in-kernel tests.
+fn ktest(name: &'static str, smp: u32) -> Case {
+    Case {
+        smp,
+        cmd: None,
+        words: "ktest",
+        limit_s: 240,
+        expect: vec![
+            Pattern(r"^(.* )?[1-9]\d* passed, 0 failed"),
+            Never("KERNEL PANIC"),
+        ],
+        ..hello(name)
+    }
+}
+
+/// A CPU without a feature that jsix needs: a sentence instead of a kernel.
+fn refusal(name: &'static str, cpu: &'static str, feature: Expect) -> Case {
+    Case {
+        cpu,
+        expect: vec![feature, Never("hello from user mode")],
+        want: Want::Refusal,
+        limit_s: 90,
+        ..hello(name)
+    }
+}
+
+/// A kernel broken on purpose on two processors: a report with names, from both.
+fn crash(name: &'static str, words: &'static str, expect: &[Expect]) -> Case {
+    let mut all = vec![
+        Pattern(r"^\*\*\* KERNEL PANIC on cpu\d+"),
+        Text("*** END PANIC"),
+        Pattern(r"^  #\d+ 0x[0-9a-f]{16} kernel::.* at kernel/src/.*:\d+"),
+        Text("backtrace of cpu0"),
+        Text("backtrace of cpu1"),
+        Never("no symbol"),
+        Never("did not stop"),
+    ];
+    all.extend_from_slice(expect);
+    Case {
+        smp: 2,
+        words,
+        expect: all,
+        want: Want::Panic,
+        ..hello(name)
+    }
+}
+
+/// All boots, the long ones first: they keep the workers busy evenly.
+pub fn all() -> Vec<Case> {
+    let x2apic = Need::Qemu(9, "x2APIC");
+    vec![
+        Case {
+            limit_s: 240,
+            ..smp("smp-64", 64, "64 of 64 processors up")
+        },
+        ktest("ktest-4", 4),
+        ktest("ktest-2", 2),
+        ktest("ktest-1", 1),
+        Case {
+            limit_s: 180,
+            ..smp("smp-16", 16, "16 of 16 processors up")
+        },
+        Case {
+            cpu: "max,+x2apic",
+            need: x2apic,
+            limit_s: 600,
+            extra: &[
+                "-machine",
+                "q35,kernel-irqchip=split",
+                "-device",
+                "intel-iommu,intremap=on",
+            ],
+            ..smp("smp-288-x2apic", 288, "288 of 288 processors up")
+        },
+        Case {
+            cpu: "max,+x2apic",
+            words: "log=debug",
+            need: x2apic,
+            expect: vec![GREETING, Text("local APIC by x2APIC registers")],
+            ..smp("x2apic", 4, "4 of 4 processors up")
+        },
+        smp("smp-1", 1, "1 of 1 processors up"),
+        smp("smp-2", 2, "2 of 2 processors up"),
+        smp("smp-4", 4, "4 of 4 processors up"),
+        Case {
+            cmd: Some("@all hello"),
+            ..smp("hello-everywhere", 4, "4 of 4 processors up")
+        },
+        Case {
+            loader: Loader::Limine,
+            need: Need::Limine,
+            ..smp("limine", 4, "4 of 4 processors up")
+        },
+        Case {
+            memory_mib: 64,
+            ..hello("memory-64")
+        },
+        Case {
+            memory_mib: 4096,
+            ..hello("memory-4096")
+        },
+        Case {
+            chipset: Chipset::Pc,
+            ..smp("pc", 2, "2 of 2 processors up")
+        },
+        Case {
+            cpu: "Nehalem",
+            ..smp("cpu-nehalem", 2, "2 of 2 processors up")
+        },
+        Case {
+            cpu: "Haswell",
+            ..smp("cpu-haswell", 2, "2 of 2 processors up")
+        },
+        // QEMU's default CPU, brought up to x86-64-v2.
+        Case {
+            cpu: "qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt",
+            ..hello("cpu-qemu64-v2")
+        },
+        Case {
+            cpu: "max,+la57",
+            ..hello("paging-5-level")
+        },
+        Case {
+            cpu: "max,-la57",
+            ..hello("paging-4-level")
+        },
+        Case {
+            loader: Loader::Limine,
+            need: Need::Limine,
+            cpu: "max,-la57",
+            ..hello("paging-4-level-limine")
+        },
+        Case {
+            words: "maxcpus=2",
+            ..smp("maxcpus", 4, "2 of 4 processors up")
+        },
+        Case {
+            words: "fb=off",
+            ..hello("no-framebuffer")
+        },
+        Case {
+            cmd: Some("exit 7"),
+            expect: vec![Never("KERNEL PANIC")],
+            want: Want::Status(7),
+            ..hello("exit-status")
+        },
+        Case {
+            cmd: Some("exit 3; hello"),
+            expect: vec![GREETING],
+            want: Want::Status(3),
+            ..hello("exit-status-is-the-last-that-is-not-zero")
+        },
+        Case {
+            cmd: Some("no-such-program"),
+            expect: vec![Text("there is no program 'no-such-program'")],
+            want: Want::Status(62),
+            ..hello("unknown-program")
+        },
+        refusal(
+            "refuses-without-nx",
+            "qemu64,-nx,+ssse3,+sse4.1,+sse4.2,+popcnt",
+            Pattern(r"\bNX\b"),
+        ),
+        refusal(
+            "refuses-without-sse4.2",
+            "max,-sse4.2",
+            Pattern(r"(?i)\bsse4\.2\b"),
+        ),
+        refusal("refuses-below-v2", "qemu64", Pattern(r"(?i)\bssse3\b")),
+        crash(
+            "crash-panic",
+            "crash=panic",
+            &[Text("on purpose"), Pattern("kernel::crash::crash at ")],
+        ),
+        crash(
+            "crash-page-fault",
+            "crash=page-fault",
+            &[
+                Text("page fault in the kernel: writing 0xffffc2ff00001000"),
+                Pattern("#0 .*kernel::crash::page_fault at "),
+            ],
+        ),
+        crash(
+            "crash-double-fault",
+            "crash=double-fault",
+            &[Pattern("(?i)double fault")],
+        ),
+        crash(
+            "crash-stack-overflow",
+            "crash=stack-overflow",
+            &[
+                Text("kernel stack overflow"),
+                Pattern("kernel::crash::stack_overflow at "),
+            ],
+        ),
+        crash(
+            "crash-logger",
+            "crash=logger",
+            &[Text("inside the logger, on purpose")],
+        ),
+        crash(
+            "crash-user",
+            "crash=user",
+            &[
+                Text("on purpose"),
+                Pattern(r"^  #0 0x0000000000[0-9a-f]+ spin::\S+ at userland/"),
+            ],
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Expect, all};
+
+    #[test]
+    fn names_are_unique_and_patterns_compile() {
+        let mut names: Vec<&str> = all().iter().map(|case| case.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        for case in all() {
+            for expect in &case.expect {
+                if let Expect::Pattern(pattern) = expect {
+                    regex::Regex::new(pattern).unwrap();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The checks that need no emulator, cheapest first: formatting, the repository's own rules, the
+//! linter on the host and on the bare-metal targets, documentation, unit and model tests.
+
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use super::lint;
+use super::report::{Outcome, Report};
+use crate::build;
+use crate::error::{Error, Result};
+use crate::toolchain::{TARGET_NONE, TARGET_UEFI, Toolchain};
+use crate::workspace::Workspace;
+
+/// The crates whose hand-shakes have loom models.
+const LOOM_CRATES: [&str; 2] = ["ksync", "klog"];
+
+struct Step {
+    name: &'static str,
+    run: fn(&Workspace, &Report) -> Result<Outcome>,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        name: "host/fmt",
+        run: |workspace, _| cargo(workspace, &["fmt", "--all", "--check"], &[]),
+    },
+    Step {
+        name: "host/rules",
+        run: |workspace, _| lint::check(workspace),
+    },
+    Step {
+        name: "host/clippy",
+        run: |workspace, _| {
+            let words = [
+                "clippy",
+                "--quiet",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-Dwarnings",
+            ];
+            cargo(workspace, &words, &[])
+        },
+    },
+    Step {
+        name: "host/clippy-kernel",
+        run: |workspace, _| {
+            let mut packages = vec![build::KERNEL, build::CONFORMANCE];
+            packages.extend(
+                workspace
+                    .programs
+                    .iter()
+                    .map(|program| program.package.as_str()),
+            );
+            clippy_bare(workspace, TARGET_NONE, &packages)
+        },
+    },
+    Step {
+        name: "host/clippy-shim",
+        run: |workspace, _| clippy_bare(workspace, TARGET_UEFI, &["uefi-shim"]),
+    },
+    Step {
+        name: "host/doc",
+        run: |workspace, _| {
+            let words = ["doc", "--quiet", "--workspace", "--no-deps"];
+            cargo(workspace, &words, &[("RUSTDOCFLAGS", "-Dwarnings")])
+        },
+    },
+];
+
+const UNIT: &str = "host/unit";
+const LOOM: &str = "host/loom";
+
+/// The names of all steps.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    STEPS.iter().map(|step| step.name).chain([UNIT, LOOM])
+}
+
+/// Runs the steps whose name holds `filter`, or else the unit tests whose name does.
+pub fn run(workspace: &Workspace, report: &Report, filter: Option<&str>, is_step: bool) {
+    let wanted = |name: &str| filter.is_none_or(|filter| name.contains(filter));
+    for step in STEPS.iter().filter(|step| wanted(step.name)) {
+        report.measure(step.name, || {
+            (step.run)(workspace, report).unwrap_or_else(Outcome::from)
+        });
+    }
+    let name_filter = filter.filter(|_| !is_step);
+    if wanted(UNIT) || name_filter.is_some() {
+        report.measure(UNIT, || unit(workspace, report, name_filter));
+    }
+    if wanted(LOOM) || name_filter.is_some() {
+        report.measure(LOOM, || loom(workspace, report, name_filter));
+    }
+}
+
+fn unit(workspace: &Workspace, report: &Report, filter: Option<&str>) -> Outcome {
+    let mut command = host_cargo(workspace);
+    command
+        .args(["test", "--quiet", "--no-fail-fast"])
+        .args(filter);
+    counted(command, report)
+}
+
+fn loom(workspace: &Workspace, report: &Report, filter: Option<&str>) -> Outcome {
+    let mut command = host_cargo(workspace);
+    command
+        .args([
+            "test",
+            "--quiet",
+            "--no-fail-fast",
+            "--release",
+            "--target-dir",
+        ])
+        // Its own folder: the flag would make cargo build everything again each time.
+        .arg(workspace.target.join("loom"))
+        .env("RUSTFLAGS", "--cfg loom");
+    for name in LOOM_CRATES {
+        command.args(["--package", name]);
+    }
+    command.arg(filter.unwrap_or("loom_"));
+    counted(command, report)
+}
+
+/// Cargo with the host's toolchain.
+fn host_cargo(workspace: &Workspace) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.current_dir(&workspace.root).stdin(Stdio::null());
+    command
+}
+
+fn cargo(workspace: &Workspace, words: &[&str], env: &[(&str, &str)]) -> Result<Outcome> {
+    let mut command = host_cargo(workspace);
+    command.args(words).envs(env.iter().copied());
+    finish(command)
+}
+
+/// The linter on code that the host's build leaves out.
+fn clippy_bare(workspace: &Workspace, target: &str, packages: &[&str]) -> Result<Outcome> {
+    let toolchain = Toolchain::choose()?;
+    if matches!(toolchain, Toolchain::Debian { .. })
+        && !std::path::Path::new("/usr/bin/cargo-clippy").exists()
+    {
+        return Ok(Outcome::Skipped(
+            "Debian's compiler has no clippy here (apt-get install rust-web-clippy)".into(),
+        ));
+    }
+    let mut command = toolchain.cargo("clippy", target, &workspace.bare_target())?;
+    command.current_dir(&workspace.root).arg("--quiet");
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    command.args(["--", "-Dwarnings"]);
+    finish(command)
+}
+
+fn finish(mut command: Command) -> Result<Outcome> {
+    let status = command
+        .status()
+        .map_err(Error::io("run", command.get_program()))?;
+    Ok(if status.success() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed("its messages are above".into())
+    })
+}
+
+/// Runs `cargo test`, shows its output, and adds the tests that it counted.
+fn counted(mut command: Command, report: &Report) -> Outcome {
+    let mut child = match command.stdout(Stdio::piped()).spawn() {
+        Ok(child) => child,
+        Err(error) => return Outcome::Failed(format!("cargo does not start: {error}")),
+    };
+    let mut sum = (0_u32, 0_u32, 0_u32);
+    if let Some(stdout) = child.stdout.take() {
+        for line in BufReader::new(stdout)
+            .lines()
+            .map_while(std::io::Result::ok)
+        {
+            if let Some((passed, failed, ignored)) = parse_result(&line) {
+                sum = (sum.0 + passed, sum.1 + failed, sum.2 + ignored);
+            } else if !line.trim().is_empty() && !is_noise(&line) {
+                println!("{line}");
+            }
+        }
+    }
+    report.add(sum.0, sum.1, sum.2);
+    match child.wait() {
+        Ok(status) if status.success() && sum.0 > 0 => Outcome::Passed,
+        Ok(status) if status.success() => Outcome::Failed("no test ran".into()),
+        Ok(_) => Outcome::Failed("its messages are above".into()),
+        Err(error) => Outcome::Failed(format!("cargo cannot be waited for: {error}")),
+    }
+}
+
+/// The dots and counts of a quiet test run.
+fn is_noise(line: &str) -> bool {
+    line.starts_with("running ")
+        || line
+            .trim_start_matches(['.', 'i'])
+            .trim()
+            .chars()
+            .all(|c| c.is_ascii_digit() || c == '/')
+}
+
+/// The counts in `test result: ok. 3 passed; 0 failed; 1 ignored; ...`.
+fn parse_result(line: &str) -> Option<(u32, u32, u32)> {
+    let rest = line.strip_prefix("test result: ")?;
+    let number = |word: &str| {
+        rest.split(['.', ';'])
+            .find_map(|part| part.trim().strip_suffix(word)?.trim().parse().ok())
+    };
+    Some((number("passed")?, number("failed")?, number("ignored")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_noise, parse_result};
+    use proptest::prelude::{prop_assert_eq, proptest};
+
+    proptest! {
+        #[test]
+        fn counts_are_read_as_cargo_prints_them(passed in 0_u32..9999, failed in 0_u32..99, ignored in 0_u32..9) {
+            let word = if failed == 0 { "ok" } else { "FAILED" };
+            let line = format!(
+                "test result: {word}. {passed} passed; {failed} failed; {ignored} ignored; \
+                 0 measured; 0 filtered out; finished in 4.55s"
+            );
+            prop_assert_eq!(parse_result(&line), Some((passed, failed, ignored)));
+        }
+
+        #[test]
+        fn other_lines_are_no_counts(line in "[ -~]{0,80}") {
+            prop_assert_eq!(parse_result(&format!("x{line}")), None);
+        }
+    }
+
+    #[test]
+    fn failures_are_no_noise() {
+        assert!(is_noise("...................... 22/30"));
+        assert!(is_noise("running 30 tests"));
+        assert!(!is_noise("name --- FAILED"));
+        assert!(!is_noise("thread 'x' panicked"));
+    }
+}

@@ -1,0 +1,147 @@
+//! Tests in QEMU that are more than one boot with a fixed log.
+
+use super::boot::{Bench, Booted, missing, tail};
+use super::cases::Need;
+use super::gdb;
+use super::report::Outcome;
+use crate::bootconf::Loader;
+use crate::error::Result;
+use crate::prepare::{Kernel, Recipe};
+use crate::qemu::args::Spec;
+use crate::qemu::outcome::Verdict;
+
+/// A test with its own code.
+#[derive(Debug)]
+pub struct Special {
+    /// The name, after `qemu/`.
+    pub name: &'static str,
+    /// Runs it.
+    pub run: fn(&Bench<'_>) -> Outcome,
+}
+
+/// All of them.
+pub const SPECIALS: &[Special] = &[
+    Special {
+        name: "conformance-4-level",
+        run: |bench| conformance(bench, "conformance-4-level", "max,-la57"),
+    },
+    Special {
+        name: "conformance-5-level",
+        run: |bench| conformance(bench, "conformance-5-level", "max,+la57"),
+    },
+    Special {
+        name: "gdb",
+        run: gdb::test,
+    },
+];
+
+/// Lines of the conformance kernel that begin so are the same for every loader.
+const ANSWER: &str = "conf: ";
+/// The first and the last of them.
+const ENDS: [&str; 2] = ["conf: begin", "conf: end"];
+
+/// The shim answers the requests of a Limine-protocol kernel as Limine does.
+fn conformance(bench: &Bench<'_>, name: &str, cpu: &str) -> Outcome {
+    compare(bench, name, cpu).unwrap_or_else(Outcome::from)
+}
+
+fn compare(bench: &Bench<'_>, name: &str, cpu: &str) -> Result<Outcome> {
+    let spec = Spec {
+        cpus: 2,
+        memory_mib: 256,
+        cpu: cpu.into(),
+        ..Spec::default()
+    };
+    let boot = |loader: Loader| {
+        let recipe = Recipe {
+            kernel: Kernel::Conformance,
+            loader,
+            ..Recipe::default()
+        };
+        bench.boot(&format!("{name}-{}", loader.key()), recipe, &spec, 120)
+    };
+    let ours = boot(Loader::Shim)?;
+    let Some(our_lines) = answers(&ours) else {
+        return Ok(Outcome::Failed(format!(
+            "the conformance kernel did not finish under the shim: {}\n{}",
+            ours.verdict,
+            tail(&ours.log, &ours.path)
+        )));
+    };
+    if let Some(reason) = missing(bench, Need::Limine) {
+        return Ok(Outcome::Skipped(format!(
+            "nothing to compare with: {reason}"
+        )));
+    }
+    let theirs = boot(Loader::Limine)?;
+    let Some(their_lines) = answers(&theirs) else {
+        return Ok(Outcome::Failed(format!(
+            "the conformance kernel did not finish under Limine: {}\n{}",
+            theirs.verdict,
+            tail(&theirs.log, &theirs.path)
+        )));
+    };
+    let differences = differences(&our_lines, &their_lines);
+    Ok(if differences.is_empty() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(format!(
+            "the shim (-) and Limine (+) answer differently:\n{}",
+            differences.join("\n")
+        ))
+    })
+}
+
+/// The lines to compare, if the kernel came to its end.
+fn answers(booted: &Booted) -> Option<Vec<&str>> {
+    if booted.verdict != Verdict::PoweredOff {
+        return None;
+    }
+    let lines: Vec<&str> = booted
+        .log
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| line.starts_with(ANSWER))
+        .collect();
+    let ends = [*lines.first()?, *lines.last()?];
+    (ends == ENDS && lines.len() > ENDS.len()).then_some(lines)
+}
+
+/// Lines that only one side has, in the order of that side.
+fn differences(ours: &[&str], theirs: &[&str]) -> Vec<String> {
+    let only = |sign: char, here: &[&str], there: &[&str]| {
+        let mut there: Vec<&str> = there.to_vec();
+        let mut lines = Vec::new();
+        for line in here {
+            match there.iter().position(|other| other == line) {
+                Some(at) => drop(there.swap_remove(at)),
+                None => lines.push(format!("{sign} {line}")),
+            }
+        }
+        lines
+    };
+    let mut lines = only('-', ours, theirs);
+    lines.extend(only('+', theirs, ours));
+    if lines.is_empty() && ours != theirs {
+        lines.push("the same lines in another order".into());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differences;
+    use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
+
+    proptest! {
+        #[test]
+        fn equal_answers_have_no_differences_and_others_do(
+            ours in prop::collection::vec("[ab]", 0..6), theirs in prop::collection::vec("[ab]", 0..6)
+        ) {
+            let ours: Vec<&str> = ours.iter().map(String::as_str).collect();
+            let theirs: Vec<&str> = theirs.iter().map(String::as_str).collect();
+            prop_assert_eq!(differences(&ours, &theirs).is_empty(), ours == theirs);
+            prop_assert!(differences(&ours, &ours).is_empty());
+        }
+    }
+}
