@@ -65,6 +65,10 @@ impl acpi::Handler for Nothing {
     fn release(&self, _: Handle) {}
 }
 
+#[expect(
+    clippy::arc_with_non_send_sync,
+    reason = "the interpreter asks for an `Arc`"
+)]
 fn interpreter() -> Interpreter<Nothing> {
     let gas = |address| {
         let gas = GenericAddress {
