@@ -117,7 +117,13 @@ impl Volumes {
     }
 
     /// Loads a file into pages of its own.
-    pub fn load(&self, memory: &mut Memory, text: &str, path: &FilePath) -> Result<Loaded, Error> {
+    pub fn load(
+        &self,
+        memory: &mut Memory,
+        text: &str,
+        path: &FilePath,
+        kind: Kind,
+    ) -> Result<Loaded, Error> {
         let handle = self.resolve(text, &path.volume)?;
         let mut file = open(handle, &path.path).map_err(|error| Error::File {
             path: text.to_owned(),
@@ -126,7 +132,7 @@ impl Volumes {
         let size = size_of_file(text, &mut file)?;
         let what = format!("the file \"{text}\"");
         let bytes = u64::try_from(size).unwrap_or(u64::MAX);
-        let mut pages = memory.take(&what, bytes, Where::Anywhere, Kind::EXECUTABLE_AND_MODULES)?;
+        let mut pages = memory.take(&what, bytes, Where::Anywhere, kind)?;
         if let Some(target) = pages.bytes().get_mut(..size) {
             read(text, &mut file, target)?;
         }

@@ -86,7 +86,8 @@ impl Load<'_> {
         };
 
         let file_path = FilePath::parse(path)?;
-        let file = self.load(path, &file_path)?;
+        // The file itself is only needed until the kernel has read it; the image is what runs.
+        let file = self.load(path, &file_path, Kind::BOOTLOADER_RECLAIMABLE)?;
         let volume = file_path.volume.clone();
         let kernel_facts = facts_of(&file, &entry.cmdline);
         let bytes: &'static [u8] = file.pages.into_bytes();
@@ -141,7 +142,10 @@ impl Load<'_> {
                 path: modules::beside(&file_path.path, &module.path),
                 hash: None,
             };
-            match (self.load(&path.path, &path), module.need) {
+            match (
+                self.load(&path.path, &path, Kind::EXECUTABLE_AND_MODULES),
+                module.need,
+            ) {
                 (Ok(file), _) => module_facts.push(facts_of(&file, &module.cmdline)),
                 (Err(_), Need::Required) => {
                     return Err(wrong_request(RequestFault::RequiredModule {
@@ -153,7 +157,7 @@ impl Load<'_> {
         }
         for module in &entry.modules {
             let path = FilePath::parse(&module.path)?;
-            let file = self.load(&module.path, &path)?;
+            let file = self.load(&module.path, &path, Kind::EXECUTABLE_AND_MODULES)?;
             module_facts.push(facts_of(&file, &module.cmdline));
         }
 
@@ -271,11 +275,11 @@ impl Load<'_> {
         .go()
     }
 
-    fn load(&mut self, text: &str, path: &FilePath) -> Result<Loaded, Error> {
+    fn load(&mut self, text: &str, path: &FilePath, kind: Kind) -> Result<Loaded, Error> {
         if self.globals.verbose == Switch::Yes {
             self.console.say(&format!("loading {text}"));
         }
-        let mut file = self.volumes.load(&mut self.memory, text, path)?;
+        let mut file = self.volumes.load(&mut self.memory, text, path, kind)?;
         let size = file.size;
         if path.verify(file.pages.bytes().get(..size).unwrap_or_default()) == HashCheck::Differs {
             let error = Error::HashMismatch {
