@@ -107,16 +107,14 @@ static STORAGE: Storage = Storage(UnsafeCell::new(BootInfo {
 pub unsafe fn collect() -> Result<&'static BootInfo, BootError> {
     // SAFETY: the only access before the reference below is given out (caller).
     let info = unsafe { &mut *STORAGE.0.get() };
-    // Revision 3 is asked for; a loader that only knows an older one leaves the tag as it is and uses its own.
-    info.revision = match REVISION.loaded_revision() {
-        Some(revision) => revision,
-        None if REVISION.is_supported() => 3,
-        None => return Err(BootError::Revision),
-    };
+    // A loader that does not know revision 3 leaves our tag as it is and uses an older one, the latest that it has: for
+    // Limine 8, revision 2. One that knows it says which it used.
+    info.revision = REVISION.loaded_revision().unwrap_or(if REVISION.is_supported() { 3 } else { 2 });
     if info.revision < 2 {
         return Err(BootError::Revision);
     }
     info.direct_map = DIRECT_MAP.get_response().ok_or(BootError::Missing("direct map"))?.offset();
+    crate::mm::direct::set_offset(info.direct_map);
     let address = ADDRESS.get_response().ok_or(BootError::Missing("executable address"))?;
     info.kernel = PhysAddr::new(address.physical_base());
     if let Some(loader) = LOADER.get_response() {

@@ -11,8 +11,13 @@ use crate::boot;
 /// Distance from a physical address to its virtual one: first the boot loader's, then ours.
 static OFFSET: AtomicU64 = AtomicU64::new(0);
 
+/// Whether the direct map can be used yet.
+pub fn is_ready() -> bool {
+    OFFSET.load(Ordering::Relaxed) != 0
+}
+
 /// Sets the distance that is valid from now on.
-pub(super) fn set_offset(offset: u64) {
+pub fn set_offset(offset: u64) {
     OFFSET.store(offset, Ordering::Relaxed);
 }
 

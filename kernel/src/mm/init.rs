@@ -53,7 +53,6 @@ pub(super) fn image(info: &BootInfo) -> PhysRange {
 /// # Safety
 /// Once, on the boot CPU, on the boot loader's page tables (invariant 3).
 pub unsafe fn init(info: &'static BootInfo) -> Result<u64, InitError> {
-    direct::set_offset(info.direct_map);
     // SAFETY: nothing of the memory that is marked usable is in use (boot protocol).
     let allocator = unsafe { allocator(info.regions()) }?;
     FRAMES.call_once(|| IrqLock::new(allocator));

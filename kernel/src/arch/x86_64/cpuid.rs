@@ -12,22 +12,21 @@ use super::usercopy;
 
 /// Features beyond the floor.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(missing_docs, reason = "each field is the feature of its name")]
 pub struct Features {
     pub huge_pages: bool,
     pub x2apic: bool,
     pub tsc_deadline: bool,
-    pub invariant_tsc: bool,
     pub xsave: bool,
     pub smep: bool,
     pub smap: bool,
     pub umip: bool,
-    pub rdtscp: bool,
     /// Physical address bits.
     pub physical_bits: u8,
     /// TSC frequency in Hz as the processor or hypervisor states it; 0 when it does not.
     pub tsc_hz: u64,
 }
+
+const IA32_PAT: u32 = 0x277;
 
 static FEATURES: Once<Features> = Once::new();
 
@@ -55,12 +54,10 @@ pub fn features() -> &'static Features {
             huge_pages: bit(extended.edx, 26),
             x2apic: bit(basic.ecx, 21),
             tsc_deadline: bit(basic.ecx, 24),
-            invariant_tsc: bit(leaf(0x8000_0007, 0).edx, 8),
             xsave: bit(basic.ecx, 26),
             smep: bit(structured.ebx, 7),
             smap: bit(structured.ebx, 20),
             umip: bit(structured.ecx, 2),
-            rdtscp: bit(extended.edx, 27),
             physical_bits: if sizes.eax & 0xff == 0 { 36 } else { (sizes.eax & 0xff) as u8 },
             tsc_hz: stated_tsc_hz(bit(basic.ecx, 31)),
         }
@@ -110,8 +107,7 @@ pub unsafe fn enable() {
             flags.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, features.smap);
             flags.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, features.umip);
         });
-        // PAT as the boot protocol has it: WB, WT, UC-, UC, WP, WC, WB, WB.
-        Msr::new(0x277).write(0x0606_0105_0007_0406);
+        Msr::new(IA32_PAT).write(kmem::pt::entry::PAT_VALUE);
     }
     if features.smap {
         usercopy::smap_is_on();

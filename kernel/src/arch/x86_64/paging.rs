@@ -74,6 +74,7 @@ fn current_tables() -> Option<PageTable> {
 pub fn is_kernel_readable(address: u64) -> bool {
     let address = VirtAddr::new(address);
     address.is_upper_half()
+        && mm::direct::is_ready()
         && current_tables().is_some_and(|tables| tables.translate(&DirectMemory, address).is_some())
 }
 

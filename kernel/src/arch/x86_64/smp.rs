@@ -124,7 +124,8 @@ global_asm!(
     "mov {slot_stack}(%rsi), %rsp",
     "mov %rsi, %rdi",
     "xor %ebp, %ebp",
-    "call *(ap_trampoline_parameters - ap_trampoline_start + {entry})(%r8)",
+    "push $0", // ends backtraces, and aligns the stack as a call would
+    "jmp *(ap_trampoline_parameters - ap_trampoline_start + {entry})(%r8)",
     "6:",
     "cli",
     "hlt",

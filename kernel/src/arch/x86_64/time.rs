@@ -22,8 +22,9 @@ static NS_PER_TICK: AtomicU64 = AtomicU64::new(0);
 static TIMER_TICKS_PER_NS: AtomicU64 = AtomicU64::new(0);
 static TSC_HZ: AtomicU64 = AtomicU64::new(0);
 
-/// Assumed until the true frequency is known, so that early log lines have some time: 1 GHz.
-const ASSUMED: u64 = 1 << 32;
+/// Assumed until the true frequency is known, so that early log lines have some time: 8 GHz, more than any processor
+/// has, so that time does not go backwards then.
+const ASSUMED: u64 = 1 << 29;
 
 const FEMTOSECONDS: u64 = 1_000_000_000_000_000;
 const PM_TIMER_HZ: u64 = PmTimer::FREQUENCY_HZ;

@@ -9,7 +9,6 @@ use crate::{panic, process, sched};
 /// The registers at the interrupted instruction, as the entry code of `idt` pushed them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "the fields are the registers of their names")]
 pub struct TrapFrame {
     pub r15: u64,
     pub r14: u64,
