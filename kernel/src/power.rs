@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU16, Ordering};
 use x86_64::instructions::port::Port;
 
 use crate::acpi;
-use crate::arch::current::halt_forever;
+use crate::arch::current::{halt_forever, time};
 use crate::arch::current::serial::Serial;
 
 /// Port of QEMU's `isa-debug-exit` device; 0: there is none.
@@ -32,7 +32,11 @@ fn tell_emulator(value: u32) {
 
 /// Ends the system with a status: by the exit device when it is not zero and there is one, else by ACPI.
 pub fn off(status: u64) -> ! {
-    log::info!("stopping");
+    log::info!("stopping, {} us after entry", time::now_ns() / 1000);
+    if let Some(ticks) = time::ticks_to_first_user() {
+        // One tick is one instruction where the emulator counts them (`-icount shift=0,sleep=off`).
+        log::info!("boot cost {ticks} ticks from kernel entry to the first user instruction");
+    }
     // Straight to the port: the last line is for those who watch it.
     let _ = writeln!(Serial, "jsix: powering off, status {status}");
     if status != 0 {

@@ -39,16 +39,18 @@ impl Handler {
             fadt.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), len);
             fadt.assume_init()
         };
+        #[expect(clippy::arc_with_non_send_sync, reason = "the interpreter's interface demands it; it runs on one CPU")]
         let registers = Arc::new(FixedRegisters::new(&fadt, Self).ok()?);
         let dsdt_revision = tables.find(Signature::DSDT)?.bytes().get(8).copied()?;
         Some(Interpreter::new(Self, dsdt_revision, registers, None))
     }
 
-    fn with_memory<T: Copy>(address: usize, act: impl FnOnce(*mut T) -> T) -> T
-    where
-        T: From<u8>,
-    {
-        match mm::map_device(PhysAddr::new(address as u64), size_of::<T>() as u64) {
+    fn with_memory<T: Copy + From<u8>>(address: usize, act: impl FnOnce(*mut T) -> T) -> T {
+        let address = PhysAddr::new(address as u64);
+        if mm::direct::covers(address) {
+            return act(mm::phys_to_virt(address).as_u64() as *mut T);
+        }
+        match mm::map_device(address, size_of::<T>() as u64) {
             Ok(at) => act(at.as_u64() as *mut T),
             // What a bus says where nobody answers; the interpreter has no way to be told of an error.
             Err(_) => T::from(0),

@@ -75,6 +75,25 @@ impl Painter {
         }
     }
 
+    /// Fills a row of four-byte pixels, two at a time.
+    fn fill_row(&self, y: usize, pixel: u32) {
+        let at = self.base.as_u64() as usize + y * self.info.pitch;
+        let pair = u64::from(pixel) << 32 | u64::from(pixel);
+        // SAFETY: the pairs lie in row `y` of the mapped framebuffer (invariant 8); an odd last pixel is written by `put`.
+        unsafe {
+            core::arch::asm!(
+                "rep stosq",
+                inout("rdi") at => _,
+                inout("rcx") self.info.width / 2 => _,
+                in("rax") pair,
+                options(nostack, preserves_flags),
+            );
+        }
+        if !self.info.width.is_multiple_of(2) {
+            self.put(self.info.width - 1, y, pixel);
+        }
+    }
+
     /// Draws `character` in the cell at (`column`, `row`); cells outside of the screen are ignored.
     pub fn draw(&self, column: usize, row: usize, character: char, foreground: Colour, background: Colour) {
         let (columns, rows) = self.size();
@@ -107,6 +126,10 @@ impl Painter {
     pub fn clear(&self, colour: Colour) {
         let pixel = self.pixel(colour);
         for y in 0..self.info.height {
+            if self.info.bytes_per_pixel == 4 {
+                self.fill_row(y, pixel);
+                continue;
+            }
             for x in 0..self.info.width {
                 self.put(x, y, pixel);
             }

@@ -35,7 +35,7 @@ pub fn print_here(out: &mut dyn Write, cpu: u32) -> fmt::Result {
 
 fn walk(out: &mut dyn Write, cpu: u32, mut rbp: u64, first: u32) -> fmt::Result {
     for frame in first..LIMIT {
-        if rbp % 8 != 0 || !paging::is_kernel_readable(rbp) || !paging::is_kernel_readable(rbp.wrapping_add(8)) {
+        if !rbp.is_multiple_of(8) || !paging::is_kernel_readable(rbp) || !paging::is_kernel_readable(rbp.wrapping_add(8)) {
             break;
         }
         // SAFETY: both words are mapped kernel memory, looked up just now; all other CPUs are stopped or do not unmap.

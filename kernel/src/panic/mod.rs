@@ -59,7 +59,7 @@ impl Snapshot {
         self.rip.set(frame.rip);
         self.rsp.set(frame.rsp);
         self.rbp.set(frame.rbp);
-        self.user.set(frame.from_user());
+        self.user.set(frame.is_from_user());
         self.taken.store(true, Ordering::Release);
     }
 }

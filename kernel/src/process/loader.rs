@@ -13,7 +13,7 @@ use kmem::pt::{Flags, MapError, Protection};
 use super::handles::{HandleTable, Object};
 use super::space::AddressSpace;
 use super::Process;
-use crate::arch::current::switch;
+use crate::arch::current::{switch, time};
 use crate::arch::current::usercopy::USER_END;
 use crate::boot::Module;
 use crate::mm::phys_to_virt;
@@ -104,6 +104,7 @@ pub fn start(module: &Module, words: &[&str], affinity: Affinity) -> Result<Arc<
     let process = Arc::new(Process::new(name, space, handles));
     let body = Box::new(move || {
         x86_64::instructions::interrupts::disable();
+        time::note_user_entry();
         // SAFETY: the scheduler has loaded the process's space and kernel stack with the thread; interrupts are off; the
         // entry is an address of its image, in user space.
         unsafe { switch::enter_user(entry, stack_pointer) }

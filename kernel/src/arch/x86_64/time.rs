@@ -41,13 +41,28 @@ pub fn set_start(tsc: u64) {
     START.store(tsc, Ordering::Relaxed);
 }
 
+/// Ticks from the kernel's entry to the first user instruction; 0 until then.
+static FIRST_USER: AtomicU64 = AtomicU64::new(0);
+
+/// To be called just before user mode is entered for the first time by a thread; the first of all counts.
+pub fn note_user_entry() {
+    if FIRST_USER.load(Ordering::Relaxed) == 0 {
+        let _ = FIRST_USER.compare_exchange(0, ticks_since_start(), Ordering::Relaxed, Ordering::Relaxed);
+    }
+}
+
+/// Ticks from the kernel's entry to the first user instruction; none when there was no program.
+pub fn ticks_to_first_user() -> Option<u64> {
+    Some(FIRST_USER.load(Ordering::Relaxed)).filter(|&ticks| ticks != 0)
+}
+
 /// Ticks since the kernel was entered.
 pub fn ticks_since_start() -> u64 {
     tsc().saturating_sub(START.load(Ordering::Relaxed))
 }
 
 fn scale(value: u64, factor: u64) -> u64 {
-    (u128::from(value) * u128::from(factor) >> 32) as u64
+    ((u128::from(value) * u128::from(factor)) >> 32) as u64
 }
 
 /// Nanoseconds since the kernel was entered: monotonic, and the same on all CPUs.
@@ -99,8 +114,8 @@ impl Reference {
             Self::Hpet { counter, wide, .. } => unsafe {
                 if *wide { counter.read_volatile() } else { u64::from(counter.cast::<u32>().read_volatile()) }
             },
-            // SAFETY: the ACPI timer's port or mapped register; reading has no effect.
             Self::PmTimer { register, wide } => {
+                // SAFETY: the ACPI timer's port or mapped register; reading has no effect (invariant 8).
                 let value = unsafe {
                     match register {
                         PmRegister::Port(port) => Port::<u32>::new(*port).read(),

@@ -36,7 +36,7 @@ pub struct TrapFrame {
 
 impl TrapFrame {
     /// Whether user code was interrupted.
-    pub fn from_user(&self) -> bool {
+    pub fn is_from_user(&self) -> bool {
         self.cs & 3 != 0
     }
 }
@@ -82,7 +82,7 @@ pub extern "C" fn handle_trap(frame: &mut TrapFrame) {
         0..32 => exception(frame),
         vector => interrupt(vector as u8),
     }
-    if frame.from_user() {
+    if frame.is_from_user() {
         sched::before_user_return();
     }
 }
@@ -104,7 +104,7 @@ fn exception(frame: &mut TrapFrame) {
         DOUBLE_FAULT => panic::on_exception(frame),
         _ => {}
     }
-    if frame.from_user() {
+    if frame.is_from_user() {
         return process::on_user_exception(frame);
     }
     if frame.vector == PAGE_FAULT
