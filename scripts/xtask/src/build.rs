@@ -1,28 +1,25 @@
 //! Builds the images for the bare-metal targets: kernel, user programs, shim.
 
+use std::fs;
 use std::process::Command;
 
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 use crate::toolchain::{TARGET_NONE, TARGET_UEFI, Toolchain};
 use crate::workspace::Workspace;
-
-/// The package of the kernel itself.
-pub const KERNEL: &str = "kernel";
-/// The package of the kernel that prints what the boot loader told it.
-pub const CONFORMANCE: &str = "conformance";
 
 /// What to build besides the user programs.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// The kernels, by package.
-    pub kernels: &'a [&'a str],
+    /// The kernels.
+    pub kernels: &'a [Kernel],
     /// Whether the shim is wanted.
     pub shim: bool,
 }
 
 /// All that any image can hold.
 pub const EVERYTHING: Scope<'_> = Scope {
-    kernels: &[KERNEL, CONFORMANCE],
+    kernels: &Kernel::ALL,
     shim: true,
 };
 
@@ -31,15 +28,40 @@ pub fn build(workspace: &Workspace, scope: &Scope<'_>) -> Result<()> {
     let toolchain = Toolchain::choose()?;
     eprintln!("xtask: toolchain: {}", toolchain.explain());
 
-    let mut packages: Vec<&str> = scope.kernels.to_vec();
-    for program in &workspace.programs {
-        if !packages.contains(&program.package.as_str()) {
-            packages.push(&program.package);
+    // The variants of a kernel have one file name: each is set aside before the next is built.
+    for kernel in scope.kernels {
+        let Some(feature) = kernel.feature() else {
+            continue;
+        };
+        let words = ["--features", feature];
+        cargo(
+            workspace,
+            &toolchain,
+            TARGET_NONE,
+            &[kernel.package()],
+            &words,
+        )?;
+        let built = workspace.elf(kernel.package());
+        let kept = workspace.elf(kernel.file());
+        fs::copy(&built, &kept).map_err(Error::io("copy", &built))?;
+    }
+    let mut packages: Vec<&str> = Vec::new();
+    let plain = scope
+        .kernels
+        .iter()
+        .filter(|kernel| kernel.feature().is_none());
+    let programs = workspace
+        .programs
+        .iter()
+        .map(|program| program.package.as_str());
+    for package in plain.map(|kernel| kernel.package()).chain(programs) {
+        if !packages.contains(&package) {
+            packages.push(package);
         }
     }
-    cargo(workspace, &toolchain, TARGET_NONE, &packages)?;
+    cargo(workspace, &toolchain, TARGET_NONE, &packages, &[])?;
     if scope.shim {
-        cargo(workspace, &toolchain, TARGET_UEFI, &["uefi-shim"])?;
+        cargo(workspace, &toolchain, TARGET_UEFI, &["uefi-shim"], &[])?;
     }
     Ok(())
 }
@@ -49,12 +71,18 @@ fn cargo(
     toolchain: &Toolchain,
     target: &str,
     packages: &[&str],
+    words: &[&str],
 ) -> Result<()> {
-    eprintln!("xtask: building {} for {target}", packages.join(", "));
+    eprintln!(
+        "xtask: building {} for {target} {}",
+        packages.join(", "),
+        words.join(" ")
+    );
     let mut command: Command = toolchain.cargo("build", target, &workspace.bare_target())?;
     command
         .arg("--manifest-path")
         .arg(workspace.root.join("Cargo.toml"));
+    command.args(words);
     for package in packages {
         command.args(["--package", package]);
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::bootconf::Loader;
-use crate::prepare::Kernel;
+use crate::kernel::Kernel;
 use crate::qemu::accel::Accel;
 use crate::qemu::args::Chipset;
 

@@ -44,7 +44,7 @@ fn build_for(workspace: &Workspace, boot: &BootArgs) -> Result<()> {
         return Ok(());
     }
     let scope = Scope {
-        kernels: &[boot.kernel.package()],
+        kernels: &[boot.kernel],
         shim: boot.loader != Loader::LimineOnly,
     };
     build::build(workspace, &scope)
@@ -120,7 +120,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
 
 /// Runs the machine with the terminal as its serial port.
 fn follow(workspace: &Workspace, args: &RunArgs, plan: &Plan<'_>) -> Result<Verdict> {
-    let mut symbolizer = Symbolizer::new(workspace, args.boot.kernel.package());
+    let mut symbolizer = Symbolizer::new(workspace, args.boot.kernel.file());
     let terminal = console::output_is_terminal();
     let mut filter = if terminal {
         Plain::until_the_kernel()

@@ -14,6 +14,7 @@ mod console;
 mod error;
 mod firmware;
 mod image;
+mod kernel;
 mod prepare;
 mod qemu;
 mod run;

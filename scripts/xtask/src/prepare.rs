@@ -5,43 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::bootconf::{self, KernelLine, Loader};
-use crate::build;
 use crate::error::{Error, Result};
 use crate::image::{self, Entry};
-use crate::qemu::outcome::Verdict;
+use crate::kernel::Kernel;
 use crate::strip::strip;
 use crate::workspace::Workspace;
-
-/// What the conformance kernel writes to the debug-exit port at its end.
-const CONFORMANCE_DONE: u8 = 0x10;
-
-/// Which kernel an image boots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum Kernel {
-    /// the jsix kernel
-    #[default]
-    Jsix,
-    /// the kernel that prints what the boot loader told it
-    Conformance,
-}
-
-impl Kernel {
-    /// The package and file name.
-    pub fn package(self) -> &'static str {
-        match self {
-            Self::Jsix => build::KERNEL,
-            Self::Conformance => build::CONFORMANCE,
-        }
-    }
-
-    /// What the end of a run means for this kernel: the conformance kernel ends well with a status of its own.
-    pub fn finished(self, verdict: Verdict) -> Verdict {
-        match (self, verdict) {
-            (Self::Conformance, Verdict::Status(CONFORMANCE_DONE)) => Verdict::PoweredOff,
-            (_, verdict) => verdict,
-        }
-    }
-}
 
 /// What goes into an image.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +21,9 @@ pub struct Recipe {
     /// The kernel's command line.
     pub line: KernelLine,
 }
+
+/// A file that the conformance kernel itself asks the boot loader for, beside itself.
+const INTERNAL_MODULE: (&str, &[u8]) = ("boot/internal", b"the internal module\n");
 
 /// Folders in which distributions and Limine's own `make install` put `BOOTX64.EFI`.
 const LIMINE_DIRS: [&str; 3] = [
@@ -128,7 +99,10 @@ fn entries(workspace: &Workspace, recipe: &Recipe) -> Result<Vec<Entry>> {
     let conf = bootconf::render(&template, recipe.loader, &recipe.line, &modules)?;
     add("limine.conf", conf.into_bytes());
 
-    add("boot/kernel", stripped(workspace, recipe.kernel.package())?);
+    add("boot/kernel", stripped(workspace, recipe.kernel.file())?);
+    if recipe.kernel != Kernel::Jsix {
+        add(INTERNAL_MODULE.0, INTERNAL_MODULE.1.to_vec());
+    }
     for module in modules {
         add(&format!("boot/{module}"), stripped(workspace, module)?);
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use addr2line::Loader;
 use klog::markup::{self, Frame};
 
-use crate::build::KERNEL;
+use crate::kernel::Kernel;
 use crate::workspace::Workspace;
 
 const OPEN: &[u8] = b"{{{";
@@ -37,7 +37,7 @@ impl<'a> Symbolizer<'a> {
 
     /// For text of the jsix kernel.
     pub fn jsix(workspace: &'a Workspace) -> Self {
-        Self::new(workspace, KERNEL)
+        Self::new(workspace, Kernel::Jsix.file())
     }
 
     /// Takes a piece of the stream and gives back what can be shown already.

@@ -82,7 +82,7 @@ impl Bench<'_> {
         };
         let ended = run::run(&plan, |_| Ok(()), |_| {})?;
         let text = console::plain(&ended.watch.serial);
-        let log = Symbolizer::new(self.workspace, recipe.kernel.package())
+        let log = Symbolizer::new(self.workspace, recipe.kernel.file())
             .text(&text)
             .replace('\r', "");
         let path = self.log_path(name);

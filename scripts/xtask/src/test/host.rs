@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use super::lint;
 use super::report::{Outcome, Report};
-use crate::build;
 use crate::error::{Error, Result};
+use crate::kernel::Kernel;
 use crate::toolchain::{TARGET_NONE, TARGET_UEFI, Toolchain};
 use crate::workspace::Workspace;
 
@@ -46,7 +46,7 @@ const STEPS: &[Step] = &[
     Step {
         name: "host/clippy-kernel",
         run: |workspace, _| {
-            let mut packages = vec![build::KERNEL, build::CONFORMANCE];
+            let mut packages = vec![Kernel::Jsix.package(), Kernel::Conformance.package()];
             packages.extend(
                 workspace
                     .programs

@@ -6,7 +6,8 @@ use super::gdb;
 use super::report::Outcome;
 use crate::bootconf::Loader;
 use crate::error::Result;
-use crate::prepare::{Kernel, Recipe};
+use crate::kernel::Kernel;
+use crate::prepare::Recipe;
 use crate::qemu::args::Spec;
 use crate::qemu::outcome::Verdict;
 
@@ -22,12 +23,20 @@ pub struct Special {
 /// All of them.
 pub const SPECIALS: &[Special] = &[
     Special {
-        name: "conformance-4-level",
-        run: |bench| conformance(bench, "conformance-4-level", "max,-la57"),
+        name: "conformance",
+        run: |bench| conformance(bench, Kernel::Conformance, "max,-la57"),
     },
     Special {
-        name: "conformance-5-level",
-        run: |bench| conformance(bench, "conformance-5-level", "max,+la57"),
+        name: "conformance-rev3",
+        run: |bench| conformance(bench, Kernel::ConformanceRev3, "max,-la57"),
+    },
+    Special {
+        name: "conformance-pie",
+        run: |bench| conformance(bench, Kernel::ConformancePie, "max,+la57"),
+    },
+    Special {
+        name: "conformance-wide",
+        run: |bench| conformance(bench, Kernel::ConformanceWide, "max,+la57"),
     },
     Special {
         name: "gdb",
@@ -41,11 +50,11 @@ const ANSWER: &str = "conf: ";
 const ENDS: [&str; 2] = ["conf: begin", "conf: end"];
 
 /// The shim answers the requests of a Limine-protocol kernel as Limine does.
-fn conformance(bench: &Bench<'_>, name: &str, cpu: &str) -> Outcome {
-    compare(bench, name, cpu).unwrap_or_else(Outcome::from)
+fn conformance(bench: &Bench<'_>, kernel: Kernel, cpu: &str) -> Outcome {
+    compare(bench, kernel, cpu).unwrap_or_else(Outcome::from)
 }
 
-fn compare(bench: &Bench<'_>, name: &str, cpu: &str) -> Result<Outcome> {
+fn compare(bench: &Bench<'_>, kernel: Kernel, cpu: &str) -> Result<Outcome> {
     let spec = Spec {
         cpus: 2,
         memory_mib: 256,
@@ -54,11 +63,16 @@ fn compare(bench: &Bench<'_>, name: &str, cpu: &str) -> Result<Outcome> {
     };
     let boot = |loader: Loader| {
         let recipe = Recipe {
-            kernel: Kernel::Conformance,
+            kernel,
             loader,
             ..Recipe::default()
         };
-        bench.boot(&format!("{name}-{}", loader.key()), recipe, &spec, 120)
+        bench.boot(
+            &format!("{}-{}", kernel.file(), loader.key()),
+            recipe,
+            &spec,
+            120,
+        )
     };
     let ours = boot(Loader::Shim)?;
     let Some(our_lines) = answers(&ours) else {
