@@ -34,6 +34,10 @@ pub enum Command {
     Run(RunArgs),
     /// Checks and tests everything; ends with the line `N passed, N failed, N skipped`
     Test(TestArgs),
+    /// Measures in guest instructions
+    Bench(BenchArgs),
+    /// Boots, runs a command, and writes the screen to a PNG file
+    Screenshot(ScreenshotArgs),
     /// Replaces addresses in a log with function, file and line
     Symbolize {
         /// The log; standard input if not given
@@ -107,6 +111,9 @@ pub struct RunArgs {
     /// End the run after this time, as a failure [default: none, with --cmd 300]
     #[arg(long, value_name = "S")]
     pub timeout: Option<u64>,
+    /// Ask the kernel for a trace and write it here, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Wait for gdb before the first instruction, on this or a free port
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub gdb: Option<u16>,
@@ -142,4 +149,35 @@ pub struct TestArgs {
     /// How many machines run at once [default: one a processor]
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
+}
+
+/// What to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Benchmark {
+    /// from kernel entry to the first user instruction: 1 CPU, 256 MiB
+    Boot,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// What to measure
+    #[arg(value_enum)]
+    pub benchmark: Benchmark,
+    /// Fail when the figure is above its budget
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Arguments of `screenshot`.
+#[derive(Debug, Args)]
+pub struct ScreenshotArgs {
+    /// The PNG file to write
+    pub file: PathBuf,
+    /// Commands to run; the picture is of the screen at power-off
+    #[arg(long, value_name = "LINE; LINE", default_value = "hello")]
+    pub cmd: String,
+    /// Number of processors
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub smp: u32,
 }

@@ -16,8 +16,9 @@ use crate::prepare::{self, Recipe};
 use crate::qemu::args::{DEBUG_EXIT_PORT, Display, Engine, Spec};
 use crate::qemu::outcome::Verdict;
 use crate::qemu::{Qemu, accel};
-use crate::run::{self, INTERRUPTED, Plan};
+use crate::run::{self, Ended, INTERRUPTED, Plan};
 use crate::symbolize::Symbolizer;
+use crate::trace;
 use crate::workspace::Workspace;
 
 /// The time limit of a run with `--cmd`.
@@ -74,6 +75,9 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     recipe
         .line
         .raw(&format!("qemu-exit={DEBUG_EXIT_PORT:#x}"))?;
+    if args.trace.is_some() {
+        recipe.line.raw("trace=1")?;
+    }
     let folder =
         tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
     let disk = folder.path().join("jsix.img");
@@ -111,7 +115,12 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         limit_s,
         stop_at: None,
     };
-    let verdict = args.boot.kernel.finished(follow(&workspace, args, &plan)?);
+    let ended = follow(&workspace, args, &plan)?;
+    if let Some(path) = &args.trace {
+        let count = trace::write(path, &console::plain(&ended.watch.serial))?;
+        eprintln!("xtask: {count} trace events in {}", path.display());
+    }
+    let verdict = args.boot.kernel.finished(ended.verdict);
     if verdict != Verdict::PoweredOff {
         eprintln!("\nxtask: {verdict}");
     }
@@ -119,7 +128,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
 }
 
 /// Runs the machine with the terminal as its serial port.
-fn follow(workspace: &Workspace, args: &RunArgs, plan: &Plan<'_>) -> Result<Verdict> {
+fn follow(workspace: &Workspace, args: &RunArgs, plan: &Plan<'_>) -> Result<Ended> {
     let mut symbolizer = Symbolizer::new(workspace, args.boot.kernel.file());
     let terminal = console::output_is_terminal();
     let mut filter = if terminal {
@@ -146,7 +155,7 @@ fn follow(workspace: &Workspace, args: &RunArgs, plan: &Plan<'_>) -> Result<Verd
     let ended = run::run(plan, started, |bytes| show(&symbolizer.push(bytes)));
     show(&symbolizer.finish());
     drop(keys);
-    Ok(ended?.verdict)
+    ended
 }
 
 fn display(headless: bool, qemu: &Qemu) -> Display {

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod bench;
 mod bootconf;
 mod build;
 mod cli;
@@ -18,10 +19,12 @@ mod kernel;
 mod prepare;
 mod qemu;
 mod run;
+mod screenshot;
 mod strip;
 mod symbolize;
 mod test;
 mod toolchain;
+mod trace;
 mod workspace;
 
 use std::process::ExitCode;
@@ -58,6 +61,14 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Test(args) => {
             commands::catch_signals()?;
             Ok(u8::from(!test::test(&args)?))
+        }
+        Command::Bench(args) => {
+            commands::catch_signals()?;
+            Ok(u8::from(!bench::bench(&args)?))
+        }
+        Command::Screenshot(args) => {
+            commands::catch_signals()?;
+            screenshot::screenshot(&args).map(|()| 0)
         }
         Command::Symbolize { file } => commands::symbolize(file.as_deref()).map(|()| 0),
     }

@@ -14,6 +14,7 @@ use crate::firmware::Firmware;
 use crate::prepare::{self, Recipe};
 use crate::qemu::Qemu;
 use crate::qemu::args::{DEBUG_EXIT_PORT, Spec};
+use crate::qemu::machine::Machine;
 use crate::qemu::outcome::Verdict;
 use crate::run::{self, Plan};
 use crate::symbolize::Symbolizer;
@@ -58,12 +59,18 @@ impl Bench<'_> {
     }
 
     /// Boots `recipe` on `spec`. `name` is the log's.
-    pub fn boot(
+    pub fn boot(&self, name: &str, recipe: Recipe, spec: &Spec, limit_s: u64) -> Result<Booted> {
+        self.boot_with(name, recipe, spec, limit_s, |_| Ok(()))
+    }
+
+    /// The same, giving the started machine once to `started`.
+    pub fn boot_with(
         &self,
         name: &str,
         mut recipe: Recipe,
         spec: &Spec,
         limit_s: u64,
+        started: impl FnOnce(&Machine) -> Result<()>,
     ) -> Result<Booted> {
         recipe
             .line
@@ -80,7 +87,7 @@ impl Bench<'_> {
             limit_s: Some(limit_s),
             stop_at: None,
         };
-        let ended = run::run(&plan, |_| Ok(()), |_| {})?;
+        let ended = run::run(&plan, started, |_| {})?;
         let text = console::plain(&ended.watch.serial);
         let log = Symbolizer::new(self.workspace, recipe.kernel.file())
             .text(&text)
