@@ -84,6 +84,9 @@ impl Region {
 
     /// The region with its bounds moved to pages: outwards, unless it is free memory.
     fn paged(self) -> Option<Self> {
+        if self.length == 0 {
+            return None;
+        }
         let (base, end) = if self.kind == Kind::USABLE {
             (
                 self.base.checked_next_multiple_of(PAGE)?,
