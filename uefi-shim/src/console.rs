@@ -13,7 +13,7 @@ use shim_core::console::{SerialConsole, serial_console};
 use uefi::boot::{self, OpenProtocolAttributes, OpenProtocolParams, ScopedProtocol};
 use uefi::proto::console::serial::Serial;
 use uefi::runtime::{self, VariableVendor};
-use uefi::{Identify, Status, cstr16, system};
+use uefi::{Identify, Status, cstr16, system, table};
 
 use crate::cpu::{inb, outb};
 
@@ -93,7 +93,11 @@ pub fn wait_for_key(limit: Duration) -> Option<Option<char>> {
     const STEP: Duration = Duration::from_millis(50);
     let mut waited = Duration::ZERO;
     loop {
-        let key = system::with_stdin(|input| input.read_key());
+        let key = if has(Device::Input) {
+            system::with_stdin(|input| input.read_key())
+        } else {
+            Ok(None)
+        };
         match key {
             Ok(Some(uefi::proto::console::text::Key::Printable(c))) => return Some(Some(c.into())),
             Ok(Some(_)) => return Some(None),
@@ -106,8 +110,29 @@ pub fn wait_for_key(limit: Duration) -> Option<Option<char>> {
 }
 
 fn screen(text: &str) {
-    // There may be no console at all; there is nobody to tell then.
-    let _unseen = system::with_stdout(|out| out.write_str(text));
+    if has(Device::Output) {
+        // If this fails, there is nobody to tell.
+        let _unseen = system::with_stdout(|out| out.write_str(text));
+    }
+}
+
+/// A console device of the firmware.
+#[derive(Clone, Copy)]
+enum Device {
+    Input,
+    Output,
+}
+
+/// A machine without keyboard and screen may have no console at all.
+fn has(device: Device) -> bool {
+    table::system_table_raw().is_some_and(|table| {
+        // SAFETY: the table is that of the firmware, which keeps it.
+        let table = unsafe { table.as_ref() };
+        match device {
+            Device::Input => !table.stdin.is_null(),
+            Device::Output => !table.stdout.is_null(),
+        }
+    })
 }
 
 fn serial_port() -> Option<ScopedProtocol<Serial>> {
@@ -164,9 +189,11 @@ pub fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
         "uefi-shim: internal error, please report it: {info}\r\n"
     );
     if crate::exit::boot_services_are_alive() {
-        let _unseen = system::with_stdout(|out| {
-            write!(out, "uefi-shim: internal error, please report it: {info}\n")
-        });
+        if has(Device::Output) {
+            let _unseen = system::with_stdout(|out| {
+                writeln!(out, "uefi-shim: internal error, please report it: {info}")
+            });
+        }
         boot::stall(ERROR_WAIT);
     }
     runtime::reset(runtime::ResetType::COLD, Status::ABORTED, None)

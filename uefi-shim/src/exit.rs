@@ -6,6 +6,7 @@ use shim_core::Error;
 use shim_core::exit_boot::{Action, Event, ExitMachine};
 use shim_core::memory_map::Kind;
 use shim_core::response::EfiMapFacts;
+use uefi::mem::memory_map::MemoryMap;
 use uefi::{Status, boot, table};
 
 use crate::memory::{Memory, Pages, Where};
@@ -82,6 +83,17 @@ impl EfiMap {
     }
 }
 
+/// How much free memory there is below 4 GiB, as far as the firmware tells.
+pub fn free_memory_below_4_gib() -> u64 {
+    let Ok(map) = boot::memory_map(boot::MemoryType::LOADER_DATA) else {
+        return u64::MAX;
+    };
+    map.entries()
+        .filter(|entry| entry.ty == boot::MemoryType::CONVENTIONAL && entry.phys_start < 1 << 32)
+        .map(|entry| entry.page_count.saturating_mul(4096))
+        .fold(0, u64::saturating_add)
+}
+
 fn take(memory: &mut Memory, size: usize) -> Result<Pages, Error> {
     let bytes = u64::try_from(size).unwrap_or(u64::MAX);
     memory.take(
@@ -129,7 +141,8 @@ fn get_map(buffer: &mut [u8]) -> Result<(EfiMapFacts, usize), (Status, usize)> {
 /// every attempt and must not call the firmware.
 ///
 /// # Errors
-/// It is not possible. The boot services are usable again if no exit was tried.
+/// It is not possible, and no exit was tried. After a try there is no way back to the firmware: the
+/// error goes to the serial port and the machine restarts.
 ///
 /// # Safety
 /// After success, nothing may use the boot services: no protocol, no allocation, no console.
@@ -156,13 +169,24 @@ pub unsafe fn leave(
                 exit(key)
             }
             Action::Enter => return Ok(()),
-            Action::Fail(error) => {
-                ALIVE.store(!machine.has_tried(), Ordering::Relaxed);
-                return Err(error);
-            }
+            Action::Fail(error) if machine.has_tried() => give_up(&error),
+            Action::Fail(error) => return Err(error),
         };
         action = machine.step(event);
     }
+}
+
+/// Reports an error that leaves nobody to return to.
+fn give_up(error: &Error) -> ! {
+    struct Com1;
+    impl core::fmt::Write for Com1 {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            crate::console::com1(text.as_bytes());
+            Ok(())
+        }
+    }
+    let _unseen = core::fmt::write(&mut Com1, format_args!("uefi-shim: error: {error}.\r\n"));
+    uefi::runtime::reset(uefi::runtime::ResetType::COLD, Status::ABORTED, None)
 }
 
 fn exit(key: usize) -> Event {

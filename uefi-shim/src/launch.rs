@@ -91,10 +91,16 @@ struct Identity {
 impl Launch {
     /// Goes; comes back only if that is not possible.
     pub fn go(mut self) -> Result<Infallible, Error> {
+        // Only a started processor needs to begin below 1 MiB; some machines have no room there.
+        let place = if self.facts.processors.is_some() {
+            Where::Low
+        } else {
+            Where::Below4GiB
+        };
         let mut handoff_page = self.memory.take(
             "the way into the kernel",
             PAGE as u64,
-            Where::Low,
+            place,
             Kind::BOOTLOADER_RECLAIMABLE,
         )?;
         let page_base = handoff_page.base;

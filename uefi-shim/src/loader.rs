@@ -152,7 +152,10 @@ impl Load<'_> {
                         path: path.path,
                     }));
                 }
-                (Err(error), Need::Optional) => self.console.say(&format!("warning: {error}")),
+                (Err(error), Need::Optional) if self.globals.verbose == Switch::Yes => {
+                    self.console.say(&format!("warning: {error}"));
+                }
+                (Err(_), Need::Optional) => {}
             }
         }
         for module in &entry.modules {

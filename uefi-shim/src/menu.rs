@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use shim_core::Error;
 use shim_core::config::{Config, Entry, Timeout};
+use uefi::boot;
 
 use crate::console::{Console, wait_for_key};
 
@@ -36,6 +37,8 @@ pub fn choose<'a>(console: &mut Console, config: &'a Config) -> Result<&'a Entry
         Timeout::Never => format!("; any other key boots entry {default}"),
     };
     console.print(&format!("Press the number of an entry{wait}\n"));
+    // The firmware restarts a machine that does not boot within five minutes.
+    let _kept = boot::set_watchdog_timer(0, 0x1_0000, None);
     let digit = wait_for_key(limit)
         .flatten()
         .and_then(|key| key.to_digit(10));

@@ -3,12 +3,13 @@
 use alloc::format;
 
 use shim_core::Error;
-use shim_core::config::{Config, Loader, Switch};
+use shim_core::choice::{Choice, Limine, choose};
+use shim_core::config::{Config, Switch};
 use uefi::{Status, entry};
 
 use crate::console::Console;
 use crate::files::Volumes;
-use crate::{chainload, console, cpu, loader, menu};
+use crate::{chainload, console, cpu, exit, loader, menu};
 
 #[entry]
 fn main() -> Status {
@@ -34,18 +35,29 @@ fn boot(console: &mut Console) -> Result<core::convert::Infallible, Error> {
     if config.globals.verbose == Switch::Yes {
         console.say(&format!("read {path}"));
     }
-    let limine = match config.globals.loader {
-        Loader::Shim => None,
-        Loader::Auto => volumes.find_limine(),
-        Loader::Limine => Some(volumes.find_limine().ok_or(chainload::missing())?),
+    let limine = volumes.find_limine();
+    let found = if limine.is_some() {
+        Limine::Found
+    } else {
+        Limine::Missing
     };
-    match limine {
-        Some(limine) => chainload::start(console, &limine, config.globals.quiet),
-        None => {
-            let entry = menu::choose(console, &config)?;
-            loader::boot(console, &volumes, &config.globals, entry)
+    let choice = choose(
+        config.globals.loader,
+        found,
+        exit::free_memory_below_4_gib(),
+    );
+    match (choice, limine) {
+        (Choice::Limine, Some(limine)) => {
+            return chainload::start(console, &limine, config.globals.quiet);
         }
+        (Choice::Limine, None) | (Choice::LimineMissing, _) => return Err(chainload::missing()),
+        (Choice::OwnForLackOfMemory, _) => {
+            console.say("too little memory for Limine; the shim boots the kernel itself");
+        }
+        (Choice::Own, _) => {}
     }
+    let entry = menu::choose(console, &config)?;
+    loader::boot(console, &volumes, &config.globals, entry)
 }
 
 #[panic_handler]

@@ -6,6 +6,7 @@ use shim_core::config::Resolution;
 use shim_core::response::FramebufferFacts;
 use shim_core::video::{self, Mode, PixelLayout};
 use uefi::Handle;
+use uefi::boot::ScopedProtocol;
 use uefi::proto::console::gop::{BltOp, BltPixel, GraphicsOutput, ModeInfo, PixelFormat};
 use uefi::proto::unsafe_protocol;
 
@@ -43,7 +44,7 @@ fn set_up(
     edid: Option<&[u8]>,
     found: &[FramebufferFacts],
 ) -> Option<FramebufferFacts> {
-    let mut output = borrow::<GraphicsOutput>(handle).ok()?;
+    let mut output = started(handle)?;
     let firmware_modes: Vec<_> = output.modes().collect();
     let modes: Vec<Option<Mode>> = firmware_modes
         .iter()
@@ -80,6 +81,22 @@ fn set_up(
     })
 }
 
+/// Opens a graphics output that has a mode; one that the firmware never started is left alone.
+fn started(handle: Handle) -> Option<ScopedProtocol<GraphicsOutput>> {
+    let output = borrow::<GraphicsOutput>(handle).ok()?;
+    // Fields of the protocol: three functions, then the mode structure, whose second word is the
+    // pointer to the description of the mode (UEFI specification 2.10, section 12.9.2).
+    let has_mode = |output: &GraphicsOutput| {
+        let fields = core::ptr::from_ref(output).cast::<*const *const u8>();
+        // SAFETY: the protocol has four words; the mode structure has at least two.
+        unsafe {
+            let mode = fields.add(3).read();
+            !mode.is_null() && !mode.add(1).read().is_null()
+        }
+    };
+    has_mode(&output).then_some(output)
+}
+
 fn address(output: &mut GraphicsOutput) -> Option<u64> {
     if output.current_mode_info().pixel_format() == PixelFormat::BltOnly {
         return None;
@@ -89,7 +106,7 @@ fn address(output: &mut GraphicsOutput) -> Option<u64> {
 }
 
 fn address_of(handle: Handle) -> Option<u64> {
-    address(&mut *borrow::<GraphicsOutput>(handle).ok()?)
+    address(&mut *started(handle)?)
 }
 
 fn translate(info: &ModeInfo) -> Option<Mode> {

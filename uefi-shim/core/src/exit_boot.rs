@@ -117,7 +117,7 @@ impl ExitMachine {
 
 #[cfg(test)]
 mod tests {
-    use super::{Action, Event, ExitMachine, MAX_EXITS};
+    use super::{Action, Error, Event, ExitFault, ExitMachine, MAX_EXITS};
     use proptest::prelude::{any, proptest};
 
     /// Firmware that changes its map now and then, as told by a list of choices.
@@ -198,12 +198,12 @@ mod tests {
         }
 
         #[test]
-        fn any_sequence_of_events_stays_within_the_tries(events: Vec<(u8, usize)>, key in any::<usize>()) {
+        fn whatever_happens_no_memory_is_wanted_after_a_try(events: Vec<(u8, usize)>, key in any::<usize>()) {
             let (mut machine, mut action) = ExitMachine::new();
-            let mut exits = 0;
+            let mut tried = false;
             for (kind, number) in events {
-                if matches!(action, Action::Fail(_) | Action::Enter) { break; }
-                exits += u32::from(matches!(action, Action::Exit(_)));
+                tried |= matches!(action, Action::Exit(_));
+                assert_eq!(tried, machine.has_tried());
                 action = machine.step(match kind % 6 {
                     0 => Event::Map { key },
                     1 => Event::TooSmall { needed: number },
@@ -212,8 +212,24 @@ mod tests {
                     4 => Event::StaleKey,
                     _ => Event::Status(number),
                 });
+                assert!(!(tried && matches!(action, Action::Grow(_))));
+                if let Action::Exit(used) = action {
+                    assert!(used == key || used == 0);
+                }
             }
-            assert!(exits <= MAX_EXITS.max(u32::try_from(machine.exits).unwrap()));
+        }
+
+        #[test]
+        fn a_firmware_that_always_changes_its_map_is_given_up(size in 0_usize..100_000) {
+            let mut firmware = Firmware { key: 7, size, buffer: 1 << 20, exit_tried: false, exited: false, allocated_after_exit: false };
+            let (mut machine, mut action) = ExitMachine::new();
+            let mut exits = 0;
+            while let Some(event) = firmware.act(&action, true) {
+                exits += u32::from(matches!(action, Action::Exit(_)));
+                action = machine.step(event);
+            }
+            let reason = ExitFault::MapKeepsChanging { attempts: MAX_EXITS };
+            assert_eq!((action, exits), (Action::Fail(Error::ExitBootServices { reason }), MAX_EXITS));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Nothing here touches firmware or hardware: data goes in, data comes out, and every input from
 //! outside (files, firmware tables, the kernel's own requests) is read without a panic. The edge,
-//! `uefi-shim/src`, calls the firmware and acts. In the order of a boot: [`cpu`], [`config`],
+//! `uefi-shim/src`, calls the firmware and acts. In the order of a boot: [`cpu`], [`config`], [`choice`],
 //! [`image`], [`requests`], [`modules`], [`video`], [`processors`], [`response`], [`memory_map`],
 //! [`direct_map`], [`paging`], [`exit_boot`], [`handoff`].
 
@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+pub mod choice;
 pub mod clock;
 pub mod config;
 pub mod console;

@@ -96,7 +96,7 @@ impl Region {
             let end = self
                 .end()
                 .checked_next_multiple_of(PAGE)
-                .unwrap_or(u64::MAX & !(PAGE - 1));
+                .unwrap_or(!(PAGE - 1));
             (self.base & !(PAGE - 1), end)
         };
         let length = end.checked_sub(base).filter(|length| *length > 0)?;

@@ -148,39 +148,27 @@ impl Requests {
                 };
                 let at = offset;
                 offset = offset.saturating_add(8);
-                match word(bytes, 0) {
-                    Some(first) if first == START_MARKER[0] => {
-                        if matches(bytes, &START_MARKER) {
-                            tag = None;
-                            list.clear();
-                        }
+                let Some(first) = word(bytes, 0) else { break };
+                if first == START_MARKER[0] && matches(bytes, &START_MARKER) {
+                    tag = None;
+                    list.clear();
+                } else if first == END_MARKER[0] && matches(bytes, &END_MARKER) {
+                    break 'ranges;
+                } else if first == COMMON_MAGIC[0] && matches(bytes, &COMMON_MAGIC) {
+                    push(&mut list, bytes, at)?;
+                } else if first == BASE_REVISION_MAGIC[0]
+                    && matches(bytes, &BASE_REVISION_MAGIC)
+                    && let Some(requested) = word(bytes, 2)
+                {
+                    let loaded = requested.min(MAX_BASE_REVISION);
+                    let new = BaseRevision {
+                        requested,
+                        loaded,
+                        offset: at,
+                    };
+                    if tag.replace(new).is_some() {
+                        return Err(RequestFault::DuplicateTag);
                     }
-                    Some(first) if first == END_MARKER[0] => {
-                        if matches(bytes, &END_MARKER) {
-                            break 'ranges;
-                        }
-                    }
-                    Some(first) if first == BASE_REVISION_MAGIC[0] => {
-                        if matches(bytes, &BASE_REVISION_MAGIC)
-                            && let Some(requested) = word(bytes, 2)
-                        {
-                            let loaded = requested.min(MAX_BASE_REVISION);
-                            let new = BaseRevision {
-                                requested,
-                                loaded,
-                                offset: at,
-                            };
-                            if tag.replace(new).is_some() {
-                                return Err(RequestFault::DuplicateTag);
-                            }
-                        }
-                    }
-                    Some(first) if first == COMMON_MAGIC[0] => {
-                        if matches(bytes, &COMMON_MAGIC) {
-                            push(&mut list, bytes, at)?;
-                        }
-                    }
-                    _ => {}
                 }
             }
         }

@@ -267,7 +267,7 @@ impl Config {
             None => self.warn(
                 number,
                 format!(
-                    "the option \"{}\" is not known here and is left out",
+                    "the option \"{}\" is not known here and is left out; correct it or remove the line",
                     key.trim_end()
                 ),
             ),
