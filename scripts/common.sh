@@ -52,7 +52,11 @@ xtask() {
         esac
     done
     if [ -z "${help:-}" ] && [ "$1" != symbolize ]; then
-        "$root/scripts/setup" --quiet
+        if [ "$1" = test ]; then
+            "$root/scripts/setup" --quiet --tests
+        else
+            "$root/scripts/setup" --quiet
+        fi
     fi
     cargo=$(choose_cargo)
     # shellcheck disable=SC2086 # a command with its words

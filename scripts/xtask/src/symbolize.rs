@@ -86,7 +86,9 @@ impl<'a> Symbolizer<'a> {
                     .unwrap_or_default()
                     .as_bytes(),
             );
-            out.extend_from_slice(self.frame(&found.frame).as_bytes());
+            let start = text.get(..found.range.start).unwrap_or_default();
+            let frame = self.frame(&found.frame, start.trim().is_empty());
+            out.extend_from_slice(frame.as_bytes());
             from = found.range.end;
         }
         if from == 0 {
@@ -96,9 +98,11 @@ impl<'a> Symbolizer<'a> {
         }
     }
 
-    /// A frame as text: one line, and one more for each function that was inlined into it.
-    fn frame(&mut self, frame: &Frame<'_>) -> String {
-        let head = format!("  #{} {:#018x}", frame.frame, frame.address);
+    /// A frame as text: one line, and one more for each function that was inlined into it, unless
+    /// other text stands before it.
+    fn frame(&mut self, frame: &Frame<'_>, alone: bool) -> String {
+        let margin = if alone { "  " } else { "" };
+        let head = format!("{margin}#{} {:#018x}", frame.frame, frame.address);
         let module = frame.module.unwrap_or(self.kernel);
         // A return address names the line after the call; the call itself is what matters.
         let probe = frame.address.saturating_sub(u64::from(frame.frame > 0));
@@ -113,7 +117,8 @@ impl<'a> Symbolizer<'a> {
                         format!("{name}{}", if inlined { " (inlined)" } else { "" })
                     })
                     .collect::<Vec<_>>();
-                format!("{head} {}", names.join(&format!("{indent}  ")))
+                let separator = if alone { &indent } else { ", in " };
+                format!("{head} {}", names.join(separator))
             }
             None => format!("{head} ({module}: no symbol)"),
         }

@@ -19,6 +19,11 @@ pub const TARGET_NONE: &str = "x86_64-unknown-none";
 /// The target of the shim.
 pub const TARGET_UEFI: &str = "x86_64-unknown-uefi";
 
+/// Debian's cargo and its linter.
+const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+/// See [`DEBIAN_CARGO`].
+pub const DEBIAN_CLIPPY: &str = "/usr/bin/cargo-clippy";
+
 /// The way that was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Toolchain {
@@ -149,8 +154,13 @@ impl Toolchain {
                 cargo
             }
             Self::Debian { .. } => {
-                let mut cargo = Command::new("/usr/bin/cargo");
+                // Called directly: `cargo clippy` would take rustup's from the path.
+                let mut cargo = Command::new(match subcommand {
+                    "clippy" => DEBIAN_CLIPPY,
+                    _ => DEBIAN_CARGO,
+                });
                 cargo
+                    .env("CARGO", DEBIAN_CARGO)
                     .env("RUSTC", "/usr/bin/rustc")
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env(
@@ -172,7 +182,6 @@ impl Toolchain {
                     // `cargo run` of another toolchain leaves its own choices behind.
                     .env_remove("RUSTUP_TOOLCHAIN")
                     .env_remove("RUSTUP_HOME")
-                    .env_remove("CARGO")
                     .env_remove("LD_LIBRARY_PATH");
                 cargo
             }
@@ -219,7 +228,7 @@ pub fn probe() -> Found {
 }
 
 fn debian_version() -> Option<String> {
-    if !Path::new("/usr/bin/cargo").exists() {
+    if !Path::new(DEBIAN_CARGO).exists() {
         return None;
     }
     let sysroot = output("/usr/bin/rustc", &["--print", "sysroot"])?;

@@ -9,7 +9,7 @@ use super::lint;
 use super::report::{Outcome, Report};
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
-use crate::toolchain::{TARGET_NONE, TARGET_UEFI, Toolchain};
+use crate::toolchain::{DEBIAN_CLIPPY, TARGET_NONE, TARGET_UEFI, Toolchain};
 use crate::workspace::Workspace;
 
 /// The crates whose hand-shakes have loom models.
@@ -23,7 +23,13 @@ struct Step {
 const STEPS: &[Step] = &[
     Step {
         name: "host/fmt",
-        run: |workspace, _| cargo(workspace, &["fmt", "--all", "--check"], &[]),
+        run: |workspace, _| {
+            cargo(
+                workspace,
+                &["fmt", "--all", "--check", "--", "--files-with-diff"],
+                &[],
+            )
+        },
     },
     Step {
         name: "host/rules",
@@ -114,7 +120,9 @@ fn loom(workspace: &Workspace, report: &Report, filter: Option<&str>) -> Outcome
         ])
         // Its own folder: the flag would make cargo build everything again each time.
         .arg(workspace.target.join("loom"))
-        .env("RUSTFLAGS", "--cfg loom");
+        .env("RUSTFLAGS", "--cfg loom")
+        // Loom's own advice: races show with two or three preemptions, and each more takes far longer.
+        .env("LOOM_MAX_PREEMPTIONS", "4");
     for name in LOOM_CRATES {
         command.args(["--package", name]);
     }
@@ -139,7 +147,7 @@ fn cargo(workspace: &Workspace, words: &[&str], env: &[(&str, &str)]) -> Result<
 fn clippy_bare(workspace: &Workspace, target: &str, packages: &[&str]) -> Result<Outcome> {
     let toolchain = Toolchain::choose()?;
     if matches!(toolchain, Toolchain::Debian { .. })
-        && !std::path::Path::new("/usr/bin/cargo-clippy").exists()
+        && !std::path::Path::new(DEBIAN_CLIPPY).exists()
     {
         return Ok(Outcome::Skipped(
             "Debian's compiler has no clippy here (apt-get install rust-web-clippy)".into(),

@@ -5,6 +5,7 @@
 
 mod boot;
 mod cases;
+mod faults;
 mod gdb;
 mod host;
 mod lint;

@@ -2,8 +2,8 @@
 
 use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
-use super::gdb;
 use super::report::Outcome;
+use super::{faults, gdb};
 use crate::bootconf::Loader;
 use crate::error::Result;
 use crate::kernel::Kernel;
@@ -37,6 +37,10 @@ pub const SPECIALS: &[Special] = &[
     Special {
         name: "conformance-wide",
         run: |bench| conformance(bench, Kernel::ConformanceWide, "max,+la57"),
+    },
+    Special {
+        name: "user-faults",
+        run: faults::test,
     },
     Special {
         name: "gdb",
