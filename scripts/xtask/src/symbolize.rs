@@ -22,6 +22,8 @@ pub struct Symbolizer<'a> {
     kernel: &'a str,
     modules: HashMap<String, Option<Loader>>,
     held: Vec<u8>,
+    /// Something of the current line was shown already.
+    started: bool,
 }
 
 impl<'a> Symbolizer<'a> {
@@ -32,6 +34,7 @@ impl<'a> Symbolizer<'a> {
             kernel,
             modules: HashMap::new(),
             held: Vec::new(),
+            started: false,
         }
     }
 
@@ -49,6 +52,7 @@ impl<'a> Symbolizer<'a> {
         while let Some(newline) = rest.iter().position(|&byte| byte == b'\n') {
             let (line, after) = rest.split_at(newline + 1);
             self.line(line, &mut out);
+            self.started = false;
             rest = after;
         }
         let keep = if rest.len() > MAX_HELD {
@@ -58,6 +62,7 @@ impl<'a> Symbolizer<'a> {
         };
         let (show, hold) = rest.split_at(keep);
         out.extend_from_slice(show);
+        self.started |= !show.trim_ascii().is_empty();
         self.held = hold.to_vec();
         out
     }
@@ -87,7 +92,7 @@ impl<'a> Symbolizer<'a> {
                     .as_bytes(),
             );
             let start = text.get(..found.range.start).unwrap_or_default();
-            let frame = self.frame(&found.frame, start.trim().is_empty());
+            let frame = self.frame(&found.frame, !self.started && start.trim().is_empty());
             out.extend_from_slice(frame.as_bytes());
             from = found.range.end;
         }

@@ -21,7 +21,9 @@ const UNSAFE_PLACES: &[&str] = &[
     "uefi-shim/conformance/",
     "uefi-shim/src/",
     "userland/sys/",
-    "userland/tests/",
+    "userland/tests/abi/",
+    "userland/tests/crash/",
+    "userland/tests/spin/",
     "scripts/xtask/src/qemu/machine.rs",
 ];
 /// A SAFETY comment may stand this many lines above its `unsafe`, for long statements and comments.
