@@ -82,11 +82,12 @@ fn memory_report(reclaimed: u64) {
         (frames.free_frames(), frames.total_frames())
     };
     log::info!(
-        "memory: {} of {} MiB free, {} KiB of it taken back from the boot loader; kernel image {} KiB",
+        "memory: {} of {} MiB free, {} KiB of it taken back from the boot loader; kernel image {} KiB, {}-level paging",
         free >> 8,
         total >> 8,
         reclaimed * 4,
-        layout::data().end.offset_from(layout::image_start()).unwrap_or(0) >> 10
+        layout::data().end.offset_from(layout::image_start()).unwrap_or(0) >> 10,
+        if boot::info().five_levels { 5 } else { 4 }
     );
     let (regions, modules) = boot::info().dropped;
     if regions + modules != 0 {

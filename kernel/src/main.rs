@@ -51,7 +51,8 @@ extern "C" fn start(entered: u64) -> ! {
 }
 
 extern "C" fn continue_on_own_tables() -> ! {
-    mm::tables_are_loaded();
+    // SAFETY: the boot CPU's first step on its own tables.
+    unsafe { mm::tables_are_loaded() };
     init::run()
 }
 

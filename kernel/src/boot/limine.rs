@@ -1,6 +1,7 @@
 //! The Limine boot protocol: our requests, and the copy of the answers.
 //!
-//! We ask for base revision 3 and run with whatever revision was loaded. No multiprocessor request is made: the
+//! Four levels of page tables are preferred, as they are walked faster; five are taken where the configuration asks
+//! for them. We ask for base revision 3 and run with whatever revision was loaded. No multiprocessor request is made: the
 //! kernel starts the other processors itself, so they still wait for STARTUP when it comes to them.
 
 use core::cell::UnsafeCell;
@@ -10,6 +11,7 @@ use kaddr::{PAGE_SIZE, PhysAddr, PhysRange};
 use kboot::memory_map::{Region, RegionKind, sanitise};
 use limine::BaseRevision;
 use limine::memory_map::EntryType;
+use limine::paging::Mode;
 use limine::request::{
     BootloaderInfoRequest, DateAtBootRequest, ExecutableAddressRequest, ExecutableFileRequest, FramebufferRequest,
     HhdmRequest, MemoryMapRequest, ModuleRequest, PagingModeRequest, RequestsEndMarker, RequestsStartMarker,
@@ -41,7 +43,10 @@ requests! {
     STACK: StackSizeRequest = StackSizeRequest::new().with_size(BOOT_STACK);
     DIRECT_MAP: HhdmRequest = HhdmRequest::new();
     FRAMEBUFFER: FramebufferRequest = FramebufferRequest::new();
-    PAGING: PagingModeRequest = PagingModeRequest::new();
+    PAGING: PagingModeRequest = PagingModeRequest::new()
+        .with_mode(Mode::FOUR_LEVEL)
+        .with_max_mode(Mode::FIVE_LEVEL)
+        .with_min_mode(Mode::FOUR_LEVEL);
     MEMORY_MAP: MemoryMapRequest = MemoryMapRequest::new();
     FILE: ExecutableFileRequest = ExecutableFileRequest::new();
     ADDRESS: ExecutableAddressRequest = ExecutableAddressRequest::new();

@@ -4,6 +4,7 @@ use kaddr::{PAGE_SIZE, PageSize, PhysAddr, PhysRange, VirtRange};
 use kboot::memory_map::{Region, RegionKind};
 use kmem::frame::{Block, FrameAllocator, blocks_needed};
 use kmem::pt::{Levels, MapError, PageTable, Protection};
+use spin::Once;
 
 use super::direct::{self, DirectMemory, range_of, runs};
 use super::layout::{self, DEVICES, DIRECT_MAP, HEAP, IMAGE, STACKS};
@@ -71,9 +72,31 @@ pub unsafe fn init(info: &'static BootInfo) -> Result<u64, InitError> {
     Ok(root)
 }
 
-/// To be called first thing on the new tables: from here on the direct map is ours.
-pub fn tables_are_loaded() {
+/// Where the frame allocator's blocks lie, and how many there are.
+static STORAGE: Once<(PhysAddr, usize)> = Once::new();
+
+/// The frame allocator's blocks, as the direct map in use shows them.
+///
+/// # Safety
+/// At most one of the returned references is used at a time.
+unsafe fn storage(start: PhysAddr, count: usize) -> &'static mut [Block] {
+    let place = direct::phys_to_virt(start).as_u64() as *mut Block;
+    // SAFETY: page-aligned memory of the right size that nobody else gets. `Block` is plain numbers, so that any content is
+    // valid; the allocator sets all of it before it reads any.
+    unsafe { core::slice::from_raw_parts_mut(place, count) }
+}
+
+/// To be called first thing on the new tables: from here on the direct map is ours, wherever the boot loader's was.
+///
+/// # Safety
+/// Once, by the boot CPU (invariant 3).
+pub unsafe fn tables_are_loaded() {
     direct::set_offset(DIRECT_MAP.start.as_u64());
+    if let Some(&(start, count)) = STORAGE.get() {
+        // SAFETY: the allocator drops the old reference for this one.
+        let moved = frames().relocate(unsafe { storage(start, count) });
+        debug_assert!(moved.is_ok(), "the storage has the size that it was made with");
+    }
 }
 
 /// Makes the frame allocator, its tables at the end of the largest usable region.
@@ -99,10 +122,9 @@ unsafe fn allocator(regions: &[Region]) -> Result<FrameAllocator<'static>, InitE
         .filter(|home| home.len() > bytes)
         .ok_or(InitError::NoRoom)?;
     let start = home.end.checked_sub(bytes).ok_or(InitError::NoRoom)?;
-    let place = direct::phys_to_virt(start).as_u64() as *mut Block;
-    // SAFETY: page-aligned usable memory of the right size, which nobody else gets: it is cut off below. `Block` is plain
-    // numbers; the allocator sets all of them before it reads any.
-    let storage = unsafe { core::slice::from_raw_parts_mut(place, count) };
+    STORAGE.call_once(|| (start, count));
+    // SAFETY: the only use before `tables_are_loaded`; the memory is cut off from what is usable below.
+    let storage = unsafe { storage(start, count) };
     let usable = of_kind(|kind| kind == RegionKind::Usable).map(move |range| {
         if range.end == home.end { PhysRange::new(range.start, start) } else { range }
     });

@@ -38,6 +38,10 @@ impl ksync::IrqControl for Irq {
             interrupts::enable();
         }
     }
+
+    fn cpu() -> Option<u32> {
+        percpu::is_ready().then(|| percpu::current().index)
+    }
 }
 
 /// A spin lock that keeps interrupts off while it is held.

@@ -95,6 +95,25 @@ impl<'m> FrameAllocator<'m> {
         Ok(allocator)
     }
 
+    /// The storage that is in use, to be copied for [`Self::relocate`].
+    pub fn blocks(&self) -> &[Block] {
+        self.blocks
+    }
+
+    /// Goes on with the same storage seen at another address: what the kernel needs when it leaves the
+    /// boot loader's direct map for its own.
+    ///
+    /// # Errors
+    /// When `storage` has fewer blocks than are in use; then nothing has changed. Its content must be
+    /// that of the present storage, which is not touched again.
+    pub fn relocate(&mut self, storage: &'m mut [Block]) -> Result<(), FrameError> {
+        let (needed, given) = (self.blocks.len(), storage.len());
+        self.blocks = storage
+            .get_mut(..needed)
+            .ok_or(FrameError::StorageTooSmall { needed, given })?;
+        Ok(())
+    }
+
     /// Takes any frame, the highest there is.
     pub fn allocate(&mut self) -> Option<Frame> {
         let index = summary::highest(self.blocks, self.height, Kind::Frames)?;

@@ -391,3 +391,26 @@ fn errors_say_what_to_do() {
     let text = FreeError::DoubleFree(frame(5)).to_string();
     assert!(text.contains("0x5000") && text.contains("twice"), "{text}");
 }
+
+/// A kernel that leaves its boot loader's direct map sees the same storage at another address.
+#[test]
+fn the_storage_may_move() {
+    let usable = [range(0, 40 * MIB)];
+    let mut old = storage(&usable);
+    let mut new = storage(&usable);
+    let mut model = BTreeSet::new();
+    let mut frames = FrameAllocator::new(&mut old, usable.iter().copied()).expect("memory");
+    for _ in 0..5000 {
+        model.insert(frames.allocate().expect("a frame").number());
+    }
+    let copy = frames.blocks().to_vec();
+    new[..copy.len()].clone_from_slice(&copy);
+    frames.relocate(&mut new).expect("as large as before");
+    assert_eq!(frames.free_frames(), 40 * 256 - 5000);
+    while let Some(next) = frames.allocate() {
+        assert!(model.insert(next.number()), "a frame was handed out twice");
+    }
+    assert_eq!(model.len(), 40 * 256);
+    let refused = frames.relocate(&mut []);
+    assert!(matches!(refused, Err(FrameError::StorageTooSmall { needed: 1, given: 0 })));
+}
