@@ -19,7 +19,7 @@ use crate::exit::{self, EfiMap};
 use crate::files::borrow;
 use crate::memory::{Memory, PAGE, Pages, Where};
 use crate::mp::{self, Starter};
-use crate::{cpu, handoff};
+use crate::{cpu, handoff, mtrr};
 
 /// Tables for the bridge between two numbers of levels: three ranges of few pages each.
 const BRIDGE_TABLES: usize = 48;
@@ -233,7 +233,7 @@ impl Launch {
             x2apic: self.apic_mode,
             processors: starter.map_or(0, |starter| starter.base().wrapping_add(self.facts.hhdm)),
             processor_count: starter.map_or(0, Starter::count),
-            on_start: mp::on_start as *const () as u64,
+            on_start: mtrr::on_start as *const () as u64,
             code: handoff::offsets(),
         }
     }

@@ -38,6 +38,8 @@ mod menu;
 #[cfg(target_os = "uefi")]
 mod mp;
 #[cfg(target_os = "uefi")]
+mod mtrr;
+#[cfg(target_os = "uefi")]
 mod run;
 #[cfg(target_os = "uefi")]
 mod screen;

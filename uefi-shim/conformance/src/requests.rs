@@ -17,13 +17,16 @@ pub const REVISION: u64 = if cfg!(feature = "rev3") { 3 } else { 2 };
 /// The stack that this kernel asks for; not the smallest one.
 pub const STACK_SIZE: u64 = 0x3_0000;
 
-const PAGING: PagingModeRequest = if cfg!(feature = "wide") {
-    PagingModeRequest::new()
-        .with_mode(Mode::FIVE_LEVEL)
-        .with_max_mode(Mode::FIVE_LEVEL)
-} else {
-    PagingModeRequest::new()
-};
+/// Four levels, or up to five.
+const fn paging() -> PagingModeRequest {
+    if cfg!(feature = "wide") {
+        PagingModeRequest::new()
+            .with_mode(Mode::FIVE_LEVEL)
+            .with_max_mode(Mode::FIVE_LEVEL)
+    } else {
+        PagingModeRequest::new()
+    }
+}
 const MP_FLAGS: RequestFlags = if cfg!(feature = "wide") {
     RequestFlags::X2APIC
 } else {
@@ -68,7 +71,7 @@ requests! {
     STACK: StackSizeRequest = StackSizeRequest::new().with_size(STACK_SIZE);
     HHDM: HhdmRequest = HhdmRequest::new();
     FRAMEBUFFER: FramebufferRequest = FramebufferRequest::new();
-    PAGING_MODE: PagingModeRequest = PAGING;
+    PAGING_MODE: PagingModeRequest = paging();
     MP: MpRequest = MpRequest::new().with_flags(MP_FLAGS);
     MEMORY_MAP: MemoryMapRequest = MemoryMapRequest::new();
     ENTRY_POINT: EntryPointRequest = EntryPointRequest::new().with_entry_point(crate::entry::start);

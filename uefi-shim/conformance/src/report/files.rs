@@ -49,7 +49,7 @@ fn file(name: &str, file: &File) {
     }
     conf!(
         "{name}: aligned {}, direct map {}, kernel memory {}",
-        yes(address % 0x1000 == 0),
+        yes(address.is_multiple_of(0x1000)),
         yes(translate(address).is_some_and(|map| map.phys == phys)),
         yes(kernel_memory)
     );

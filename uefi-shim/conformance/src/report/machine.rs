@@ -140,7 +140,7 @@ fn paging() {
         "direct map: revision {}, higher half {}, aligned to 1 GiB {}",
         response.map_or(99, limine::response::HhdmResponse::revision),
         yes(hhdm() >> 63 == 1),
-        yes(hhdm() % (1 << 30) == 0)
+        yes(hhdm().is_multiple_of(1 << 30))
     );
     note!("direct map: {:#x}", hhdm());
 }

@@ -69,6 +69,8 @@ pub fn report() {
         match kind {
             2 | 3 | 7 => {
                 for (base, end, _) in regions().filter(|(_, _, other)| *other == kind) {
+                    // A framebuffer need not end at a page: some loaders round up.
+                    let end = end.next_multiple_of(0x1000);
                     conf!("memory map: {base:#x}..{end:#x} {name}");
                 }
             }
