@@ -46,6 +46,11 @@ impl Context {
         self.abi_version
     }
 
+    /// The initial stack as the creator laid it out: argc, argv, environment, auxiliary vector.
+    pub fn initial_stack(&self) -> *const u64 {
+        self.argv.cast::<u64>().wrapping_sub(1)
+    }
+
     /// Writes one line to the log; without a log it is lost.
     pub fn print(&self, text: Arguments<'_>) {
         let mut line = Line::new();
