@@ -1,6 +1,5 @@
 //! Starting a program from a boot module: its segments, its initial stack, its first thread.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,11 +12,10 @@ use kmem::pt::{Flags, MapError, Protection};
 use super::handles::{HandleTable, Object};
 use super::space::AddressSpace;
 use super::Process;
-use crate::arch::current::{switch, time};
 use crate::arch::current::usercopy::USER_END;
 use crate::boot::Module;
 use crate::mm::phys_to_virt;
-use crate::sched::thread::{Affinity, Thread};
+use crate::sched::thread::{Affinity, Start, Thread};
 use crate::sched;
 
 /// Bytes of the initial stack.
@@ -102,15 +100,9 @@ pub fn start(module: &Module, words: &[&str], affinity: Affinity) -> Result<Arc<
 
     let name = module.name.as_str();
     let process = Arc::new(Process::new(name, space, handles));
-    let body = Box::new(move || {
-        x86_64::instructions::interrupts::disable();
-        time::note_user_entry();
-        // SAFETY: the scheduler has loaded the process's space and kernel stack with the thread; interrupts are off; the
-        // entry is an address of its image, in user space.
-        unsafe { switch::enter_user(entry, stack_pointer) }
-    });
+    let start = Start::User { entry, stack: stack_pointer };
     let thread =
-        Thread::new(name, affinity, Some(process.clone()), body).map_err(|_| LoadError::OutOfMemory)?;
+        Thread::new(name, affinity, Some(process.clone()), start).map_err(|_| LoadError::OutOfMemory)?;
     sched::add(thread).map_err(|_| LoadError::OutOfMemory)?;
     Ok(process)
 }

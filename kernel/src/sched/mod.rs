@@ -19,10 +19,10 @@ use ksched::Priority;
 use x86_64::instructions::interrupts;
 
 use crate::arch::current::percpu::{self, PerCpu};
-use crate::arch::current::{apic, paging, switch};
+use crate::arch::current::{apic, paging, switch, time};
 use crate::mm::stack::KernelStack;
 use crate::process::Process;
-use thread::{Affinity, OutOfMemory, Thread};
+use thread::{Affinity, OutOfMemory, Start, Thread};
 
 /// Threads that exist: every run queue keeps a place for each.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -31,6 +31,11 @@ static RUNNING: AtomicBool = AtomicBool::new(false);
 /// Whether this CPU's threads are scheduled yet.
 pub fn is_running() -> bool {
     RUNNING.load(Ordering::Acquire)
+}
+
+/// How many threads there are, besides the idle ones.
+pub fn thread_count() -> usize {
+    THREADS.load(Ordering::Acquire)
 }
 
 /// Makes the idle thread of a CPU that is about to start, on the stack that it starts on.
@@ -220,9 +225,18 @@ fn finish_switch() {
 /// First function of every new thread, entered by the switch to it.
 extern "C" fn first_run() -> ! {
     finish_switch();
-    interrupts::enable();
-    if let Some(body) = current_ref().take_body() {
-        body();
+    match current_ref().take_start() {
+        Some(Start::Kernel(body)) => {
+            interrupts::enable();
+            body();
+        }
+        Some(Start::User { entry, stack }) => {
+            time::note_user_entry();
+            // SAFETY: this switch has loaded the process's space and kernel stack with the thread; interrupts are off; the
+            // entry is an address of its image, in user space.
+            unsafe { switch::enter_user(entry, stack) }
+        }
+        None => {}
     }
     exit_current()
 }

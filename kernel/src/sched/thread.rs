@@ -20,8 +20,20 @@ pub enum Affinity {
     Pinned(u32),
 }
 
-/// What a kernel thread does.
-type Body = Box<dyn FnOnce() + Send>;
+/// What a new thread does.
+pub enum Start {
+    /// Runs a function in the kernel, then ends.
+    Kernel(Box<dyn FnOnce() + Send>),
+    /// Enters user mode at an instruction, with a stack pointer. It leaves nothing behind on the kernel stack: what
+    /// lay there would never be dropped.
+    User { entry: u64, stack: u64 },
+}
+
+impl<F: FnOnce() + Send + 'static> From<Box<F>> for Start {
+    fn from(body: Box<F>) -> Self {
+        Self::Kernel(body)
+    }
+}
 
 /// The thread runs or waits in a run queue.
 const RUNNABLE: u8 = 0;
@@ -46,12 +58,12 @@ pub struct Thread {
     /// Where it may run.
     pub affinity: Affinity,
     state: AtomicU8,
-    body: Cell<Option<Body>>,
+    start: Cell<Option<Start>>,
 }
 
 // SAFETY: the `Cell`s belong to the CPU that runs or switches the thread (invariant 6); the rest is shared safely.
 unsafe impl Sync for Thread {}
-// SAFETY: as above; the body is `Send`.
+// SAFETY: as above; what it starts with is `Send`.
 unsafe impl Send for Thread {}
 
 /// Why a thread could not be made.
@@ -65,7 +77,7 @@ impl From<MapError> for OutOfMemory {
 }
 
 impl Thread {
-    /// A thread that will run `body` and end.
+    /// A thread that will do what `start` says.
     ///
     /// # Errors
     /// When memory is short.
@@ -73,7 +85,7 @@ impl Thread {
         name: &str,
         affinity: Affinity,
         process: Option<Arc<Process>>,
-        body: Body,
+        start: impl Into<Start>,
     ) -> Result<Arc<Self>, OutOfMemory> {
         let stack = KernelStack::new()?;
         // SAFETY: the stack is new and ours.
@@ -81,7 +93,7 @@ impl Thread {
         let fpu = if process.is_some() { Some(fpu::State::new().ok_or(OutOfMemory)?) } else { None };
         let thread = Self::with(name, affinity, Some(stack), process, fpu);
         thread.saved_stack.set(stack_pointer);
-        thread.body.set(Some(body));
+        thread.start.set(Some(start.into()));
         Ok(Arc::new(thread))
     }
 
@@ -106,7 +118,7 @@ impl Thread {
             fpu,
             affinity,
             state: AtomicU8::new(RUNNABLE),
-            body: Cell::new(None),
+            start: Cell::new(None),
         }
     }
 
@@ -120,8 +132,8 @@ impl Thread {
         self.stack.as_ref().map_or(0, KernelStack::top)
     }
 
-    pub(super) fn take_body(&self) -> Option<Body> {
-        self.body.take()
+    pub(super) fn take_start(&self) -> Option<Start> {
+        self.start.take()
     }
 
     /// Before blocking: whether a wake-up came already, which this consumes.
