@@ -165,12 +165,17 @@ pub unsafe fn init_boot() {
             18 => IST_MACHINE_CHECK + 1,
             _ => 0,
         };
+        // INT3 in user mode is a breakpoint; any other vector that user code names is a protection fault.
+        let level = if vector == 3 { USER_GATE } else { 0 };
         // SAFETY: the table has 256 entries of 16 bytes and nobody else uses it yet.
-        unsafe { table.add(vector).write(gate(VirtAddr::from_ptr(*entry as *const ()), ist)) };
+        unsafe { table.add(vector).write(gate(VirtAddr::from_ptr(*entry as *const ()), ist) | level) };
     }
     // SAFETY: the table was filled above.
     unsafe { load() };
 }
+
+/// Lets user mode call a gate: privilege level 3.
+const USER_GATE: u128 = 3 << 45;
 
 /// An interrupt gate, present, privilege level 0 (Intel SDM vol. 3A, figure 6-8). `x86_64`'s typed setters refuse
 /// exactly the vectors that are reserved or that diverge; we want one uniform table.

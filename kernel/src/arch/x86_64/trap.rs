@@ -82,7 +82,8 @@ pub extern "C" fn handle_trap(frame: &mut TrapFrame) {
         0..32 => exception(frame),
         vector => interrupt(vector as u8),
     }
-    if frame.is_from_user() {
+    // Never on the stack of the NMI, which the next one would overwrite: the request stands until the next interrupt.
+    if frame.is_from_user() && frame.vector != NMI {
         sched::before_user_return();
     }
 }
