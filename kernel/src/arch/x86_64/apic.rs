@@ -181,11 +181,14 @@ pub fn start_measuring() {
     write(TIMER_INITIAL, u32::MAX);
 }
 
-/// Ticks since [`start_measuring`]; stops the timer.
+/// Ticks since [`start_measuring`].
 pub fn timer_elapsed() -> u32 {
-    let elapsed = u32::MAX - read(TIMER_CURRENT);
+    u32::MAX - read(TIMER_CURRENT)
+}
+
+/// Stops the timer that [`start_measuring`] started.
+pub fn stop_measuring() {
     write(TIMER_INITIAL, 0);
-    elapsed
 }
 
 /// Makes the timer of this CPU ready for one-shot interrupts.

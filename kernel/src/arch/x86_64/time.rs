@@ -148,18 +148,19 @@ impl Reference {
         }
     }
 
-    /// A pair (TSC, reference) taken at nearly the same time.
-    fn sample(&self) -> (u64, u64) {
-        let mut best = (u64::MAX, 0, 0);
+    /// TSC, reference and elapsed APIC timer, taken at nearly the same time.
+    fn sample(&self) -> (u64, u64, u32) {
+        let mut best = (u64::MAX, 0, 0, 0);
         for _ in 0..READINGS {
             let before = tsc();
             let reference = self.read();
+            let timer = apic::timer_elapsed();
             let spread = tsc().wrapping_sub(before);
             if spread < best.0 {
-                best = (spread, before + spread / 2, reference);
+                best = (spread, before + spread / 2, reference, timer);
             }
         }
-        (best.1, best.2)
+        (best.1, best.2, best.3)
     }
 }
 
@@ -220,14 +221,15 @@ pub fn calibrate(hpet_at: Option<PhysAddr>, pm: Option<&PmTimer>) -> Source {
         measure_timer_by_tsc();
         return if stated != 0 { Source::Stated } else { Source::Assumed };
     };
-    let (tsc_from, from) = reference.sample();
     apic::start_measuring();
+    let (tsc_from, from, timer_from) = reference.sample();
     let limit = tsc_from.saturating_add(STUCK_TICKS);
     while reference.elapsed_ns(from, reference.read()) < reference.window_ns() && tsc() < limit {
         core::hint::spin_loop();
     }
-    let timer = apic::timer_elapsed();
-    let (tsc_to, to) = reference.sample();
+    let (tsc_to, to, timer_to) = reference.sample();
+    apic::stop_measuring();
+    let timer = timer_to.wrapping_sub(timer_from);
     let ns = reference.elapsed_ns(from, to);
     if ns < reference.window_ns() {
         set_frequency(if stated != 0 { stated } else { 1_000_000_000 });
@@ -255,7 +257,8 @@ fn measure_timer_by_tsc() {
     apic::start_measuring();
     let from = now_ns();
     spin_ns(2_000_000);
+    let ticks = apic::timer_elapsed();
     let ns = (now_ns() - from).max(1);
-    TIMER_TICKS_PER_NS
-        .store(((u128::from(apic::timer_elapsed()) << 32) / u128::from(ns)) as u64, Ordering::Relaxed);
+    apic::stop_measuring();
+    TIMER_TICKS_PER_NS.store(((u128::from(ticks) << 32) / u128::from(ns)) as u64, Ordering::Relaxed);
 }
