@@ -57,6 +57,16 @@ pub fn init(rsdp: PhysAddr) -> Result<&'static Platform, TableError> {
     Ok(&ACPI.call_once(|| Acpi { platform, tables }).platform)
 }
 
+/// What the tables say about the machine, once they were read.
+pub fn platform() -> Option<&'static Platform> {
+    ACPI.get().map(|acpi| &acpi.platform)
+}
+
+/// The steps of a power-off by a search of the tables, and by running their AML.
+pub fn power_off_both_ways() -> Option<(PowerOff, PowerOff)> {
+    ACPI.get().map(|acpi| (acpi.platform.power_off(), by_interpreter(acpi)))
+}
+
 /// Why the machine did not switch off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PowerError {

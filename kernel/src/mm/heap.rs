@@ -49,22 +49,50 @@ unsafe impl Source for Growing {
 }
 
 /// The global allocator: `talc` behind a lock that keeps interrupts off.
-pub struct Heap(IrqLock<Talc<Growing, DefaultBinning>>);
+pub struct Heap(IrqLock<Counted>);
+
+/// The allocator and how much of it is in use.
+struct Counted {
+    talc: Talc<Growing, DefaultBinning>,
+    used: u64,
+}
+
+/// What the heap holds at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes that were asked for and not given back.
+    pub used: u64,
+    /// Bytes that are mapped for the heap: it never shrinks.
+    pub mapped: u64,
+}
+
+/// What the heap holds now.
+pub fn usage() -> Usage {
+    let heap = ALLOCATOR.0.lock();
+    Usage { used: heap.used, mapped: heap.talc.source.mapped_to.offset_from(HEAP.start).unwrap_or(0) }
+}
 
 #[cfg_attr(target_os = "none", global_allocator)]
-#[cfg_attr(not(target_os = "none"), expect(dead_code, reason = "the host has its own allocator"))]
-static ALLOCATOR: Heap = Heap(IrqLock::new(Talc::new(Growing { mapped_to: HEAP.start, end: None })));
+static ALLOCATOR: Heap = Heap(IrqLock::new(Counted {
+    talc: Talc::new(Growing { mapped_to: HEAP.start, end: None }),
+    used: 0,
+}));
 
 // SAFETY: `talc` upholds the contract; the lock makes it exclusive.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let mut heap = self.0.lock();
         // SAFETY: the layout is of non-zero size (contract of `GlobalAlloc`).
-        unsafe { self.0.lock().allocate(layout) }.map_or(core::ptr::null_mut(), NonNull::as_ptr)
+        let Some(place) = (unsafe { heap.talc.allocate(layout) }) else { return core::ptr::null_mut() };
+        heap.used = heap.used.wrapping_add(layout.size() as u64);
+        place.as_ptr()
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        let mut heap = self.0.lock();
+        heap.used = heap.used.wrapping_sub(layout.size() as u64);
         // SAFETY: allocated here with this layout (contract of `GlobalAlloc`).
-        unsafe { self.0.lock().deallocate(pointer, layout) }
+        unsafe { heap.talc.deallocate(pointer, layout) }
     }
 }
 

@@ -63,6 +63,12 @@ impl Drop for KernelStack {
     }
 }
 
+/// How many stacks there are, and how many of them are in the pool.
+pub fn counts() -> (usize, usize) {
+    let pool = POOL.lock();
+    (pool.made, pool.free.len())
+}
+
 /// Whether an address lies in the guard page of some kernel stack.
 pub fn is_guard(address: u64) -> bool {
     let address = VirtAddr::new(address);

@@ -21,7 +21,7 @@ use crate::arch::current::trap::{DOUBLE_FAULT, PAGE_FAULT, TrapFrame, exception_
 use crate::arch::current::{apic, halt_forever, time};
 use crate::console::framebuffer::{ALARM, FOREGROUND, Painter};
 use crate::mm::stack;
-use crate::{power, sched};
+use crate::{ktest, power, sched};
 
 static CLAIM: PanicClaim = PanicClaim::new();
 static SCREEN: Once<Painter> = Once::new();
@@ -130,6 +130,9 @@ pub fn on_nmi(frame: &TrapFrame) {
     if CLAIM.owner().is_some() {
         percpu::current().snapshot.take(frame);
         halt_forever();
+    }
+    if ktest::nmi::note(frame) {
+        return;
     }
     // No lock may be taken here: the interrupted code may hold it.
     let _ = writeln!(Serial, "cpu{}: non-maskable interrupt from the hardware at {:#x}", cpu_index(), frame.rip);

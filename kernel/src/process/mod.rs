@@ -92,6 +92,11 @@ impl Process {
         }
     }
 
+    /// How it ended, if it has.
+    pub fn ended(&self) -> Option<Exit> {
+        self.state.lock().exit
+    }
+
     /// Blocks the calling kernel thread until the process has ended.
     pub fn wait(&self) -> Exit {
         loop {

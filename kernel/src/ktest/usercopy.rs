@@ -1,0 +1,150 @@
+//! Copies from and to user memory that must fail, and those next to them that must not.
+
+use alloc::format;
+use alloc::string::String;
+
+use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
+use kmem::pt::Protection;
+use x86_64::registers::rflags::{self, RFlags};
+
+use super::{Outcome, check};
+use crate::arch::current::usercopy::{self, USER_END};
+use crate::arch::current::{paging, time};
+use crate::mm::layout;
+use crate::process::space::AddressSpace;
+
+/// A copy each way must fail, and must leave user memory closed to the kernel.
+fn must_fail(address: u64, len: usize) -> Result<(), String> {
+    let mut buffer = [0u8; 64];
+    let buffer = &mut buffer[..len];
+    check!(
+        usercopy::read(address, buffer).is_err(),
+        "{len} bytes were read at {address:#x}"
+    );
+    check!(
+        buffer.iter().all(|&byte| byte == 0),
+        "bytes at {address:#x} came through"
+    );
+    check!(
+        usercopy::write(address, buffer).is_err(),
+        "{len} bytes were written at {address:#x}"
+    );
+    check!(
+        !rflags::read().contains(RFlags::ALIGNMENT_CHECK),
+        "user memory stays open after {address:#x}"
+    );
+    Ok(())
+}
+
+/// From a thread of the kernel no user memory is mapped, and no other address is ever user memory.
+pub fn bad_addresses() -> Outcome {
+    let own = 1u64;
+    let addresses = [
+        0,
+        1,
+        PAGE_SIZE,
+        0x20_0000,
+        USER_END - 64,
+        USER_END - 1,
+        USER_END,
+        0x7fff_ffff_ffff,
+        0x8000_0000_0000,
+        0xffff_7fff_ffff_ffff,
+        layout::DIRECT_MAP.start.as_u64(),
+        layout::HEAP.start.as_u64(),
+        layout::text().start.as_u64(),
+        layout::data().start.as_u64(),
+        &raw const own as u64,
+        time::now_ns as fn() -> u64 as usize as u64,
+        u64::MAX - 63,
+        u64::MAX,
+    ];
+    for address in addresses {
+        for len in [1, 8, 64] {
+            must_fail(address, len)?;
+        }
+    }
+    Ok(format!("{} addresses", addresses.len()))
+}
+
+/// A buffer may end with the last mapped byte and not one further; what cannot be written to is not.
+pub fn last_byte() -> Outcome {
+    const BASE: u64 = 0x40_0000;
+    let space = AddressSpace::new().map_err(|error| format!("{error}"))?;
+    let pages = |first: u64, count: u64| {
+        VirtRange::new(
+            VirtAddr::new(BASE + first * PAGE_SIZE),
+            VirtAddr::new(BASE + (first + count) * PAGE_SIZE),
+        )
+    };
+    space
+        .map_zeroed(pages(0, 2), Protection::USER_DATA)
+        .map_err(|error| format!("{error}"))?;
+    space
+        .map_zeroed(pages(2, 1), Protection::USER_READ)
+        .map_err(|error| format!("{error}"))?;
+    // Interrupts stay off: another thread would load other tables.
+    x86_64::instructions::interrupts::without_interrupts(|| {
+        // SAFETY: the space has the kernel's half, and lives until the kernel's own tables are loaded again.
+        unsafe { paging::load(space.root()) };
+        let result = in_space(BASE);
+        // SAFETY: this stack is in the kernel's half.
+        unsafe { paging::load_kernel_tables() };
+        result
+    })
+}
+
+fn in_space(base: u64) -> Outcome {
+    let read_only = base + 2 * PAGE_SIZE;
+    let end = base + 3 * PAGE_SIZE;
+    let pattern: [u8; 64] = core::array::from_fn(|index| index as u8 + 1);
+    let mut copies = 0;
+    for offset in (0..64).chain(PAGE_SIZE - 64..PAGE_SIZE) {
+        let mut back = [0u8; 64];
+        let at = base + offset;
+        check!(
+            usercopy::write(at, &pattern).is_ok(),
+            "nothing can be written at {at:#x}"
+        );
+        check!(
+            usercopy::read(at, &mut back).is_ok() && back == pattern,
+            "{at:#x} reads back as {back:?}"
+        );
+        copies += 1;
+    }
+    for len in 1..=64usize {
+        let mut back = [1u8; 64];
+        let at = end - len as u64;
+        check!(
+            usercopy::read(at, &mut back[..len]).is_ok(),
+            "the last {len} bytes cannot be read"
+        );
+        check!(
+            back[..len].iter().all(|&byte| byte == 0),
+            "fresh memory is not zero"
+        );
+        check!(
+            usercopy::read(at + 1, &mut back[..len]).is_err(),
+            "{len} bytes were read over the end"
+        );
+        check!(
+            usercopy::write(at, &pattern[..len]).is_err(),
+            "{len} bytes of a read-only page were written"
+        );
+        let over = read_only - len as u64 + 1;
+        check!(
+            usercopy::write(over, &pattern[..len]).is_err(),
+            "{len} bytes were written into a read-only page"
+        );
+        copies += 4;
+    }
+    check!(
+        usercopy::read(read_only, &mut []).is_ok(),
+        "nothing at all cannot be copied"
+    );
+    check!(
+        !rflags::read().contains(RFlags::ALIGNMENT_CHECK),
+        "user memory stays open"
+    );
+    Ok(format!("{copies} copies"))
+}
