@@ -3,11 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use kaddr::PhysAddr;
+use kaddr::{PhysAddr, VirtAddr};
 use kboot::acpi::Platform;
 use kboot::madt::{NmiTarget, Polarity, Trigger};
 
 use crate::arch::current::{apic, cpuid, fpu, ioapic, percpu, smp, syscall, time};
+use crate::boot::FramebufferInfo;
 use crate::console::framebuffer::{Console, Painter};
 use crate::mm::{MapError, layout};
 use crate::sched::thread::{Affinity, Thread};
@@ -59,10 +60,23 @@ pub fn run() -> ! {
     sched::idle_loop()
 }
 
+/// Lets a panic show on the screen through the boot loader's mapping of it, until [`screen`] has one of our own.
+pub fn early_screen() {
+    let info = boot::info();
+    if let Some(framebuffer) = wanted_framebuffer() {
+        let base = VirtAddr::new(info.direct_map.wrapping_add(framebuffer.address.as_u64()));
+        // SAFETY: the boot loader maps the framebuffer in its direct map; `mm::tables_are_loaded` ends the use of it.
+        panic::set_early_screen(unsafe { Painter::new(base, framebuffer) });
+    }
+}
+
+fn wanted_framebuffer() -> Option<FramebufferInfo> {
+    boot::info().framebuffer.filter(|_| boot::info().options().get("fb") != Some("off"))
+}
+
 /// Shows the log on the framebuffer, unless `fb=off` says not to.
 fn screen() {
-    let info = boot::info();
-    let Some(framebuffer) = info.framebuffer.filter(|_| info.options().get("fb") != Some("off")) else { return };
+    let Some(framebuffer) = wanted_framebuffer() else { return };
     let len = (framebuffer.pitch * framebuffer.height) as u64;
     let base = match mm::map_framebuffer(framebuffer.address, len) {
         Ok(base) => base,
@@ -152,9 +166,12 @@ fn processors(platform: &Platform) {
     let limit = limit.min(percpu::MAX_CPUS);
     let usable = |id: u32| apic::is_x2apic() || id < 0xff;
     let enabled = platform.enabled_cpus().count();
+    // `ghostcpu=ID` claims a processor that does not exist: for the test of what happens then.
+    let ghost = boot::info().options().number("ghostcpu").and_then(|id| u32::try_from(id).ok());
     let ids: Vec<u32> = platform
         .enabled_cpus()
         .map(|cpu| cpu.apic_id)
+        .chain(ghost)
         .filter(|&id| id != own && usable(id))
         .take(limit - 1)
         .collect();

@@ -41,6 +41,7 @@ extern "C" fn start(entered: u64) -> ! {
             Err(error) => panic!("{error}"),
         }
         init::options();
+        init::early_screen();
         match mm::init(boot::info()) {
             Ok(root) => root,
             Err(error) => panic!("{error}"),
@@ -53,6 +54,7 @@ extern "C" fn start(entered: u64) -> ! {
 extern "C" fn continue_on_own_tables() -> ! {
     // SAFETY: the boot CPU's first step on its own tables.
     unsafe { mm::tables_are_loaded() };
+    panic::drop_early_screen();
     init::run()
 }
 

@@ -29,6 +29,27 @@ static SCREEN: Once<Painter> = Once::new();
 /// How long the other CPUs get to answer the NMI.
 const STOP_PATIENCE_NS: u64 = 200_000_000;
 
+/// The screen as the boot loader mapped it.
+static EARLY_SCREEN: Once<Painter> = Once::new();
+/// Whether the boot loader's mappings are gone.
+static EARLY_SCREEN_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Lets a panic show on the screen as the boot loader mapped it.
+pub fn set_early_screen(painter: Painter) {
+    EARLY_SCREEN.call_once(|| painter);
+}
+
+/// To be called when the boot loader's mappings are gone.
+pub fn drop_early_screen() {
+    EARLY_SCREEN_GONE.store(true, Ordering::Release);
+}
+
+/// The screen to show a panic on.
+fn screen() -> Option<Painter> {
+    let early = || EARLY_SCREEN.get().filter(|_| !EARLY_SCREEN_GONE.load(Ordering::Acquire));
+    SCREEN.get().or_else(early).copied()
+}
+
 /// Lets a panic show on the screen too.
 pub fn set_screen(painter: Painter) {
     SCREEN.call_once(|| painter);
@@ -149,8 +170,7 @@ fn report(message: &dyn fmt::Display, frame: Option<&TrapFrame>) -> ! {
         }
         Claim::Lost { .. } => halt_forever(),
     }
-    let painter = SCREEN.get().copied();
-    let mut out = Raw { painter, column: 0, row: 0 };
+    let mut out = Raw { painter: screen(), column: 0, row: 0 };
     let _ = print(&mut out, cpu, message, frame);
     power::fail()
 }
