@@ -35,7 +35,9 @@ fn run_line(command: &Command<'_>) -> u64 {
     match words.as_slice() {
         [] => 0,
         ["@all", words @ ..] => {
-            let places = percpu::all().filter(|cpu| cpu.queue.is_online()).map(|cpu| Affinity::Pinned(cpu.index));
+            let places = percpu::all()
+                .filter(|cpu| cpu.queue.is_online())
+                .map(|cpu| Affinity::Pinned(cpu.index));
             start_and_wait(words, places.collect())
         }
         words => start_and_wait(words, [Affinity::Any].into()),
@@ -45,7 +47,10 @@ fn run_line(command: &Command<'_>) -> u64 {
 fn start_and_wait(words: &[&str], places: Vec<Affinity>) -> u64 {
     let Some(name) = words.first() else { return 0 };
     let Some(module) = boot::info().module(name) else {
-        log::error!("there is no program '{name}'; the boot modules are: {}", Names);
+        log::error!(
+            "there is no program '{name}'; the boot modules are: {}",
+            Names
+        );
         return NOT_FOUND;
     };
     let mut running = Vec::new();

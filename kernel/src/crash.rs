@@ -3,10 +3,10 @@
 use core::fmt;
 use core::hint::black_box;
 
-use crate::process::loader;
-use crate::sched::thread::Affinity;
 use crate::arch::current::{percpu, time};
 use crate::boot;
+use crate::process::loader;
+use crate::sched::thread::Affinity;
 
 /// The kinds that [`crash`] knows.
 pub const KINDS: &str = "page-fault double-fault stack-overflow logger panic user";
@@ -38,7 +38,9 @@ fn page_fault() {
 fn double_fault() {
     // A page fault whose handler's stack is not mapped either: the second fault has nowhere to go but to its own stack.
     // SAFETY: none, on purpose: the stack pointer is broken so that the next interrupt cannot be delivered.
-    unsafe { core::arch::asm!("mov rsp, {}", "push 0", in(reg) 0xffff_c2ff_0000_1000u64, options(noreturn)) }
+    unsafe {
+        core::arch::asm!("mov rsp, {}", "push 0", in(reg) 0xffff_c2ff_0000_1000u64, options(noreturn))
+    }
 }
 
 #[inline(never)]

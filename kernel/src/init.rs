@@ -17,7 +17,10 @@ use crate::{acpi, boot, commands, console, crash, ktest, mm, panic, power, sched
 /// Takes what must be known before anything can go wrong from the command line.
 pub fn options() {
     let options = boot::info().options();
-    if let Some(port) = options.number("qemu-exit").and_then(|port| u16::try_from(port).ok()) {
+    if let Some(port) = options
+        .number("qemu-exit")
+        .and_then(|port| u16::try_from(port).ok())
+    {
         power::set_exit_port(port);
     }
     if let Some(levels) = options.get("log") {
@@ -38,14 +41,21 @@ pub fn run() -> ! {
     );
     log::info!("command line: {}", info.cmdline.as_str());
     memory_report(reclaimed);
-    let platform = match info.rsdp.ok_or("the boot loader found no ACPI root pointer").map(acpi::init) {
+    let platform = match info
+        .rsdp
+        .ok_or("the boot loader found no ACPI root pointer")
+        .map(acpi::init)
+    {
         Ok(Ok(platform)) => platform,
         Ok(Err(error)) => panic!("the ACPI tables cannot be used: {error}"),
         Err(error) => panic!("{error}"),
     };
     interrupts(platform);
     let clock = time::calibrate(
-        platform.hpet.as_ref().map(|hpet| PhysAddr::new(hpet.address)),
+        platform
+            .hpet
+            .as_ref()
+            .map(|hpet| PhysAddr::new(hpet.address)),
         platform.pm_timer().as_ref(),
     );
     log::info!("clock: TSC at {} kHz, by {clock:?}", time::tsc_hz() / 1000);
@@ -56,7 +66,8 @@ pub fn run() -> ! {
     sched::init_boot().expect("there is memory for the first thread");
     processors(platform);
     let main = Thread::new("main", Affinity::Any, None, Box::new(main_thread));
-    main.and_then(sched::add).expect("there is memory for the first thread");
+    main.and_then(sched::add)
+        .expect("there is memory for the first thread");
     sched::idle_loop()
 }
 
@@ -71,12 +82,16 @@ pub fn early_screen() {
 }
 
 fn wanted_framebuffer() -> Option<FramebufferInfo> {
-    boot::info().framebuffer.filter(|_| boot::info().options().get("fb") != Some("off"))
+    boot::info()
+        .framebuffer
+        .filter(|_| boot::info().options().get("fb") != Some("off"))
 }
 
 /// Shows the log on the framebuffer, unless `fb=off` says not to.
 fn screen() {
-    let Some(framebuffer) = wanted_framebuffer() else { return };
+    let Some(framebuffer) = wanted_framebuffer() else {
+        return;
+    };
     let len = (framebuffer.pitch * framebuffer.height) as u64;
     let base = match mm::map_framebuffer(framebuffer.address, len) {
         Ok(base) => base,
@@ -100,7 +115,11 @@ fn memory_report(reclaimed: u64) {
         free >> 8,
         total >> 8,
         reclaimed * 4,
-        layout::data().end.offset_from(layout::image_start()).unwrap_or(0) >> 10,
+        layout::data()
+            .end
+            .offset_from(layout::image_start())
+            .unwrap_or(0)
+            >> 10,
         if boot::info().five_levels { 5 } else { 4 }
     );
     let (regions, modules) = boot::info().dropped;
@@ -119,34 +138,53 @@ fn interrupts(platform: &Platform) {
         }
         for io_apic in &platform.io_apics {
             let found = ioapic::init(PhysAddr::new(io_apic.address), io_apic.gsi_base)?;
-            log::debug!("I/O APIC {}: lines {} to {}", io_apic.id, found.gsi_base, found.gsi_base + found.lines - 1);
+            log::debug!(
+                "I/O APIC {}: lines {} to {}",
+                io_apic.id,
+                found.gsi_base,
+                found.gsi_base + found.lines - 1
+            );
         }
         Ok(())
     })();
     if let Err(error) = result {
         panic!("the interrupt controllers cannot be used: {error}");
     }
-    percpu::current().apic_id.store(cpuid::apic_id(), core::sync::atomic::Ordering::Relaxed);
+    percpu::current()
+        .apic_id
+        .store(cpuid::apic_id(), core::sync::atomic::Ordering::Relaxed);
     set_nmi_pins(platform, cpuid::apic_id());
     log::debug!(
         "{} I/O APICs, {} overrides, {} NMI sources; local APIC by {}",
         platform.io_apics.len(),
         platform.overrides.len(),
         platform.nmi_sources.len(),
-        if apic::is_x2apic() { "x2APIC registers" } else { "its page" }
+        if apic::is_x2apic() {
+            "x2APIC registers"
+        } else {
+            "its page"
+        }
     );
 }
 
 /// Wires the local NMI pins of this CPU as the MADT says.
 fn set_nmi_pins(platform: &Platform, apic_id: u32) {
-    let uid = platform.cpus.iter().find(|cpu| cpu.apic_id == apic_id).map(|cpu| cpu.processor_uid);
+    let uid = platform
+        .cpus
+        .iter()
+        .find(|cpu| cpu.apic_id == apic_id)
+        .map(|cpu| cpu.processor_uid);
     for nmi in &platform.local_nmis {
         let ours = match nmi.target {
             NmiTarget::All => true,
             NmiTarget::Processor(target) => Some(target) == uid,
         };
         if ours && nmi.lint < 2 {
-            apic::set_nmi_pin(nmi.lint, nmi.polarity == Polarity::Low, nmi.trigger == Trigger::Level);
+            apic::set_nmi_pin(
+                nmi.lint,
+                nmi.polarity == Polarity::Low,
+                nmi.trigger == Trigger::Level,
+            );
         }
     }
 }
@@ -162,12 +200,18 @@ fn mask_8259() {
 /// Starts the other processors, at most as many as `maxcpus=` allows.
 fn processors(platform: &Platform) {
     let own = cpuid::apic_id();
-    let limit = boot::info().options().number("maxcpus").map_or(percpu::MAX_CPUS, |limit| limit.max(1) as usize);
+    let limit = boot::info()
+        .options()
+        .number("maxcpus")
+        .map_or(percpu::MAX_CPUS, |limit| limit.max(1) as usize);
     let limit = limit.min(percpu::MAX_CPUS);
     let usable = |id: u32| apic::is_x2apic() || id < 0xff;
     let enabled = platform.enabled_cpus().count();
     // `ghostcpu=ID` claims a processor that does not exist: for the test of what happens then.
-    let ghost = boot::info().options().number("ghostcpu").and_then(|id| u32::try_from(id).ok());
+    let ghost = boot::info()
+        .options()
+        .number("ghostcpu")
+        .and_then(|id| u32::try_from(id).ok());
     let ids: Vec<u32> = platform
         .enabled_cpus()
         .map(|cpu| cpu.apic_id)
@@ -179,11 +223,20 @@ fn processors(platform: &Platform) {
     match unsafe { smp::start(&ids) } {
         Ok(report) => {
             for missing in &report.missing {
-                log::warn!("the processor with APIC id {} did not start; it is left out", missing.apic_id);
+                log::warn!(
+                    "the processor with APIC id {} did not start; it is left out",
+                    missing.apic_id
+                );
             }
-            log::info!("{} of {enabled} processors up, {} us after entry", report.online, time::now_ns() / 1000);
+            log::info!(
+                "{} of {enabled} processors up, {} us after entry",
+                report.online,
+                time::now_ns() / 1000
+            );
         }
-        Err(error) => log::warn!("1 of {enabled} processors up; the others cannot be started: {error}"),
+        Err(error) => {
+            log::warn!("1 of {enabled} processors up; the others cannot be started: {error}")
+        }
     }
 }
 
@@ -199,6 +252,8 @@ fn main_thread() {
     }
     match options.get("cmd") {
         Some(lines) => power::off(commands::run(lines)),
-        None => log::info!("nothing to run: give cmd=\"PROGRAM ARGUMENTS; ...\" on the command line"),
+        None => {
+            log::info!("nothing to run: give cmd=\"PROGRAM ARGUMENTS; ...\" on the command line")
+        }
     }
 }

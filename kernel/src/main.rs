@@ -4,7 +4,10 @@
 //! docs/architecture.md is the map, docs/invariants.md numbers what the SAFETY arguments lean on.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
-#![cfg_attr(not(target_os = "none"), allow(dead_code, reason = "on the host the kernel is only type-checked"))]
+#![cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "on the host the kernel is only type-checked")
+)]
 
 extern crate alloc;
 

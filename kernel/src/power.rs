@@ -6,8 +6,8 @@ use core::sync::atomic::{AtomicU16, Ordering};
 use x86_64::instructions::port::Port;
 
 use crate::acpi;
-use crate::arch::current::{halt_forever, time};
 use crate::arch::current::serial::Serial;
+use crate::arch::current::{halt_forever, time};
 
 /// Port of QEMU's `isa-debug-exit` device; 0: there is none.
 static EXIT_PORT: AtomicU16 = AtomicU16::new(0);

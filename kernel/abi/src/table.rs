@@ -83,10 +83,19 @@ mod tests {
     /// The numbers are part of the contract: a change here is a change of the ABI.
     #[test]
     fn golden_numbers() {
-        let table: Vec<_> = CALLS.iter().map(|call| (call.number as u64, call.name)).collect();
+        let table: Vec<_> = CALLS
+            .iter()
+            .map(|call| (call.number as u64, call.name))
+            .collect();
         assert_eq!(
             table,
-            [(0, "abi_version"), (1, "process_exit"), (2, "thread_yield"), (3, "log_write"), (4, "clock_read")]
+            [
+                (0, "abi_version"),
+                (1, "process_exit"),
+                (2, "thread_yield"),
+                (3, "log_write"),
+                (4, "clock_read")
+            ]
         );
     }
 
@@ -96,7 +105,13 @@ mod tests {
             assert_eq!(Sysno::try_from(index as u64), Ok(call.number));
             assert_eq!(call.number.call().name, call.name);
         }
-        for number in [CALLS.len() as u64, u64::from(u32::MAX), 1 << 32, 1 << 63, u64::MAX] {
+        for number in [
+            CALLS.len() as u64,
+            u64::from(u32::MAX),
+            1 << 32,
+            1 << 63,
+            u64::MAX,
+        ] {
             assert_eq!(Sysno::try_from(number), Err(Error::UnknownCall));
         }
     }
@@ -105,7 +120,11 @@ mod tests {
     fn a_call_on_an_object_names_its_handle_first() {
         for call in CALLS {
             if call.object.is_some() {
-                assert!(!call.arguments.is_empty(), "{} has no handle argument", call.name);
+                assert!(
+                    !call.arguments.is_empty(),
+                    "{} has no handle argument",
+                    call.name
+                );
             }
         }
     }

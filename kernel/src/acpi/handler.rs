@@ -36,10 +36,15 @@ impl Handler {
         // SAFETY: the structure is a packed picture of the table, valid for any bytes; what the table is too short for
         // stays zero, which means absent.
         let fadt = unsafe {
-            fadt.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), len);
+            fadt.as_mut_ptr()
+                .cast::<u8>()
+                .copy_from_nonoverlapping(bytes.as_ptr(), len);
             fadt.assume_init()
         };
-        #[expect(clippy::arc_with_non_send_sync, reason = "the interpreter's interface demands it; it runs on one CPU")]
+        #[expect(
+            clippy::arc_with_non_send_sync,
+            reason = "the interpreter's interface demands it; it runs on one CPU"
+        )]
         let registers = Arc::new(FixedRegisters::new(&fadt, Self).ok()?);
         let dsdt_revision = tables.find(Signature::DSDT)?.bytes().get(8).copied()?;
         Some(Interpreter::new(Self, dsdt_revision, registers, None))
@@ -111,7 +116,11 @@ macro_rules! accessors {
 }
 
 impl acpi::Handler for Handler {
-    unsafe fn map_physical_region<T>(&self, physical_address: usize, size: usize) -> PhysicalMapping<Self, T> {
+    unsafe fn map_physical_region<T>(
+        &self,
+        physical_address: usize,
+        size: usize,
+    ) -> PhysicalMapping<Self, T> {
         let mapped = mm::map_device(PhysAddr::new(physical_address as u64), size as u64);
         PhysicalMapping {
             physical_start: physical_address,
@@ -161,6 +170,8 @@ impl acpi::Handler for Handler {
     fn release(&self, _: Handle) {}
 
     fn handle_fatal_error(&self, fatal_type: u8, fatal_code: u32, fatal_arg: u64) {
-        log::error!("the firmware's AML reports a fatal error: {fatal_type} {fatal_code:#x} {fatal_arg:#x}");
+        log::error!(
+            "the firmware's AML reports a fatal error: {fatal_type} {fatal_code:#x} {fatal_arg:#x}"
+        );
     }
 }

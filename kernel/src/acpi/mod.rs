@@ -49,10 +49,17 @@ impl PhysRead for Memory {
 pub fn init(rsdp: PhysAddr) -> Result<&'static Platform, TableError> {
     let (platform, tables) = Platform::discover(&Memory, rsdp.as_u64())?;
     for refused in tables.refused() {
-        log::warn!("the table at {:#x} is not used: {}", refused.address, refused.reason);
+        log::warn!(
+            "the table at {:#x} is not used: {}",
+            refused.address,
+            refused.reason
+        );
     }
     if platform.malformed_entries != 0 {
-        log::warn!("{} entries of the MADT are malformed and are not used", platform.malformed_entries);
+        log::warn!(
+            "{} entries of the MADT are malformed and are not used",
+            platform.malformed_entries
+        );
     }
     Ok(&ACPI.call_once(|| Acpi { platform, tables }).platform)
 }
@@ -64,7 +71,8 @@ pub fn platform() -> Option<&'static Platform> {
 
 /// The steps of a power-off by a search of the tables, and by running their AML.
 pub fn power_off_both_ways() -> Option<(PowerOff, PowerOff)> {
-    ACPI.get().map(|acpi| (acpi.platform.power_off(), by_interpreter(acpi)))
+    ACPI.get()
+        .map(|acpi| (acpi.platform.power_off(), by_interpreter(acpi)))
 }
 
 /// Why the machine did not switch off.
@@ -90,7 +98,9 @@ impl fmt::Display for PowerError {
 
 /// Switches the machine off; returns only when that failed.
 pub fn power_off() -> PowerError {
-    let Some(acpi) = ACPI.get() else { return PowerError::NoTables };
+    let Some(acpi) = ACPI.get() else {
+        return PowerError::NoTables;
+    };
     let mut steps = acpi.platform.power_off();
     if !steps.is_possible() {
         steps = by_interpreter(acpi);
@@ -118,8 +128,14 @@ fn by_interpreter(acpi: &Acpi) -> PowerOff {
 }
 
 fn write(step: &RegisterWrite) {
-    let Some(access) = Access::to(&step.register) else { return };
-    let old = if step.keep == 0 { 0 } else { access.read(step.bytes) };
+    let Some(access) = Access::to(&step.register) else {
+        return;
+    };
+    let old = if step.keep == 0 {
+        0
+    } else {
+        access.read(step.bytes)
+    };
     access.write(step.bytes, old & step.keep | step.set);
 }
 
@@ -135,7 +151,9 @@ impl Access {
             return Some(Self::Port(port));
         }
         let is_memory = register.space == AddressSpace::SYSTEM_MEMORY;
-        let mapped = is_memory.then(|| mm::map_device(PhysAddr::new(register.address), 8).ok()).flatten()?;
+        let mapped = is_memory
+            .then(|| mm::map_device(PhysAddr::new(register.address), 8).ok())
+            .flatten()?;
         Some(Self::Memory(mapped.as_u64()))
     }
 

@@ -13,9 +13,9 @@ use limine::BaseRevision;
 use limine::memory_map::EntryType;
 use limine::paging::Mode;
 use limine::request::{
-    BootloaderInfoRequest, DateAtBootRequest, ExecutableAddressRequest, ExecutableFileRequest, FramebufferRequest,
-    HhdmRequest, MemoryMapRequest, ModuleRequest, PagingModeRequest, RequestsEndMarker, RequestsStartMarker,
-    RsdpRequest, StackSizeRequest,
+    BootloaderInfoRequest, DateAtBootRequest, ExecutableAddressRequest, ExecutableFileRequest,
+    FramebufferRequest, HhdmRequest, MemoryMapRequest, ModuleRequest, PagingModeRequest,
+    RequestsEndMarker, RequestsStartMarker, RsdpRequest, StackSizeRequest,
 };
 
 use super::{BootInfo, Channel, FramebufferInfo, MAX_MODULES, MAX_REGIONS, Module, Text};
@@ -114,13 +114,20 @@ pub unsafe fn collect() -> Result<&'static BootInfo, BootError> {
     let info = unsafe { &mut *STORAGE.0.get() };
     // A loader that does not know revision 3 leaves our tag as it is and uses an older one, the latest that it has: for
     // Limine 8, revision 2. One that knows it says which it used.
-    info.revision = REVISION.loaded_revision().unwrap_or(if REVISION.is_supported() { 3 } else { 2 });
+    info.revision = REVISION
+        .loaded_revision()
+        .unwrap_or(if REVISION.is_supported() { 3 } else { 2 });
     if info.revision < 2 {
         return Err(BootError::Revision);
     }
-    info.direct_map = DIRECT_MAP.get_response().ok_or(BootError::Missing("direct map"))?.offset();
+    info.direct_map = DIRECT_MAP
+        .get_response()
+        .ok_or(BootError::Missing("direct map"))?
+        .offset();
     crate::mm::direct::set_offset(info.direct_map);
-    let address = ADDRESS.get_response().ok_or(BootError::Missing("executable address"))?;
+    let address = ADDRESS
+        .get_response()
+        .ok_or(BootError::Missing("executable address"))?;
     info.kernel = PhysAddr::new(address.physical_base());
     if let Some(loader) = LOADER.get_response() {
         info.loader = Text::new(loader.name());
@@ -132,9 +139,12 @@ pub unsafe fn collect() -> Result<&'static BootInfo, BootError> {
     if let Some(file) = FILE.get_response() {
         info.cmdline = Text::new(lossless(file.file().string()));
     }
-    info.five_levels = x86_64::registers::control::Cr4::read().contains(x86_64::registers::control::Cr4Flags::L5_PAGING);
+    info.five_levels = x86_64::registers::control::Cr4::read()
+        .contains(x86_64::registers::control::Cr4Flags::L5_PAGING);
     // Up to revision 2 the RSDP's address is virtual, from 3 on physical; both are told apart by the direct map.
-    info.rsdp = RSDP.get_response().map(|rsdp| physical(rsdp.address() as u64, info.direct_map));
+    info.rsdp = RSDP
+        .get_response()
+        .map(|rsdp| physical(rsdp.address() as u64, info.direct_map));
     info.boot_time_s = DATE.get_response().map(|date| date.timestamp().as_secs());
     memory_map(info)?;
     modules(info);
@@ -166,11 +176,18 @@ fn lossless(text: &CStr) -> &str {
 
 /// The physical address of something that the loader names by an address in its direct map, or by a physical one.
 fn physical(address: u64, direct_map: u64) -> PhysAddr {
-    PhysAddr::new(if address >= direct_map { address - direct_map } else { address })
+    PhysAddr::new(if address >= direct_map {
+        address - direct_map
+    } else {
+        address
+    })
 }
 
 fn memory_map(info: &mut BootInfo) -> Result<(), BootError> {
-    let entries = MEMORY_MAP.get_response().ok_or(BootError::Missing("memory map"))?.entries();
+    let entries = MEMORY_MAP
+        .get_response()
+        .ok_or(BootError::Missing("memory map"))?
+        .entries();
     let regions = entries.iter().map(|entry| Region {
         range: entry.base..entry.base.saturating_add(entry.length),
         kind: match entry.entry_type {
@@ -193,17 +210,27 @@ fn memory_map(info: &mut BootInfo) -> Result<(), BootError> {
 }
 
 fn modules(info: &mut BootInfo) {
-    let Some(response) = MODULES.get_response() else { return };
+    let Some(response) = MODULES.get_response() else {
+        return;
+    };
     for file in response.modules() {
         if info.module_count == MAX_MODULES {
             info.dropped.1 += 1;
             continue;
         }
-        let string = lossless(file.string()).split_whitespace().next().unwrap_or("");
+        let string = lossless(file.string())
+            .split_whitespace()
+            .next()
+            .unwrap_or("");
         let path = lossless(file.path()).rsplit('/').next().unwrap_or("");
         let start = physical(file.addr() as u64, info.direct_map);
         let len = usize::try_from(file.size()).unwrap_or(0);
-        let Some(end) = start.checked_add(file.size()).and_then(|end| end.align_up(PAGE_SIZE)) else { continue };
+        let Some(end) = start
+            .checked_add(file.size())
+            .and_then(|end| end.align_up(PAGE_SIZE))
+        else {
+            continue;
+        };
         info.modules[info.module_count] = Some(Module {
             name: Text::new(if string.is_empty() { path } else { string }),
             range: PhysRange::new(start, end),
@@ -224,12 +251,23 @@ fn framebuffer(direct_map: u64) -> Option<FramebufferInfo> {
             height: usize::try_from(screen.height()).ok()?,
             pitch: usize::try_from(screen.pitch()).ok()?,
             bytes_per_pixel,
-            red: Channel { size: screen.red_mask_size(), shift: screen.red_mask_shift() },
-            green: Channel { size: screen.green_mask_size(), shift: screen.green_mask_shift() },
-            blue: Channel { size: screen.blue_mask_size(), shift: screen.blue_mask_shift() },
+            red: Channel {
+                size: screen.red_mask_size(),
+                shift: screen.red_mask_shift(),
+            },
+            green: Channel {
+                size: screen.green_mask_size(),
+                shift: screen.green_mask_shift(),
+            },
+            blue: Channel {
+                size: screen.blue_mask_size(),
+                shift: screen.blue_mask_shift(),
+            },
         };
-        let fits = info.width.checked_mul(bytes_per_pixel)? <= info.pitch && info.pitch.checked_mul(info.height).is_some();
-        let usable = screen.memory_model() == MemoryModel::RGB && matches!(bytes_per_pixel, 3 | 4) && fits;
+        let fits = info.width.checked_mul(bytes_per_pixel)? <= info.pitch
+            && info.pitch.checked_mul(info.height).is_some();
+        let usable =
+            screen.memory_model() == MemoryModel::RGB && matches!(bytes_per_pixel, 3 | 4) && fits;
         usable.then_some(info)
     })
 }

@@ -25,7 +25,10 @@ pub struct Text<const N: usize> {
 
 impl<const N: usize> Text<N> {
     /// The empty text.
-    pub const EMPTY: Self = Self { bytes: [0; N], len: 0 };
+    pub const EMPTY: Self = Self {
+        bytes: [0; N],
+        len: 0,
+    };
 
     /// A copy of as much of `text` as fits.
     pub fn new(text: &str) -> Self {
@@ -143,7 +146,8 @@ static INFO: Once<&'static BootInfo> = Once::new();
 /// # Panics
 /// Before [`set`].
 pub fn info() -> &'static BootInfo {
-    INFO.get().expect("boot information is there before anything that asks for it")
+    INFO.get()
+        .expect("boot information is there before anything that asks for it")
 }
 
 /// The boot information if it is there already: for the panic path.

@@ -95,14 +95,22 @@ impl Painter {
     }
 
     /// Draws `character` in the cell at (`column`, `row`); cells outside of the screen are ignored.
-    pub fn draw(&self, column: usize, row: usize, character: char, foreground: Colour, background: Colour) {
+    pub fn draw(
+        &self,
+        column: usize,
+        row: usize,
+        character: char,
+        foreground: Colour,
+        background: Colour,
+    ) {
         let (columns, rows) = self.size();
         if column >= columns || row >= rows {
             return;
         }
         let (left, top) = (column * CELL_WIDTH, row * CELL_HEIGHT);
         let blank = self.pixel(background);
-        let glyph = get_raster(character, WEIGHT, HEIGHT).or_else(|| get_raster('?', WEIGHT, HEIGHT));
+        let glyph =
+            get_raster(character, WEIGHT, HEIGHT).or_else(|| get_raster('?', WEIGHT, HEIGHT));
         let Some(glyph) = glyph.filter(|_| character != ' ') else {
             for y in 0..CELL_HEIGHT {
                 for x in 0..CELL_WIDTH {
@@ -167,14 +175,22 @@ impl Console {
         cells.try_reserve_exact(columns.checked_mul(rows)?).ok()?;
         cells.resize(columns * rows, ' ');
         painter.clear(BACKGROUND);
-        Some(Self { painter, columns, rows, cells, column: 0, row: 0 })
+        Some(Self {
+            painter,
+            columns,
+            rows,
+            cells,
+            column: 0,
+            row: 0,
+        })
     }
 
     fn set(&mut self, column: usize, row: usize, character: char) {
         let cell = &mut self.cells[row * self.columns + column];
         if *cell != character {
             *cell = character;
-            self.painter.draw(column, row, character, FOREGROUND, BACKGROUND);
+            self.painter
+                .draw(column, row, character, FOREGROUND, BACKGROUND);
         }
     }
 

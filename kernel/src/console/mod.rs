@@ -56,14 +56,28 @@ impl Log for Logger {
 
 /// The part of a module path that tells a reader where a line comes from.
 fn short(target: &str) -> &str {
-    target.strip_prefix("kernel::").unwrap_or(target).split("::").next().unwrap_or(target)
+    target
+        .strip_prefix("kernel::")
+        .unwrap_or(target)
+        .split("::")
+        .next()
+        .unwrap_or(target)
 }
 
 /// Writes one line to all outputs.
 pub fn write(level: Level, target: &str, text: core::fmt::Arguments<'_>) {
-    let cpu = if percpu::is_ready() { percpu::current().index } else { 0 };
+    let cpu = if percpu::is_ready() {
+        percpu::current().index
+    } else {
+        0
+    };
     let now_ns = time::now_ns();
-    let header = Header { time_ns: now_ns, cpu, level, target };
+    let header = Header {
+        time_ns: now_ns,
+        cpu,
+        level,
+        target,
+    };
     let _ = RING.write(&header, text);
     let mut output = OUTPUT.lock();
     // The sinks never fail; a formatting error of the caller's value must not take the line with it.

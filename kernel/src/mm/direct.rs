@@ -23,7 +23,11 @@ pub fn set_offset(offset: u64) {
 
 /// Where the direct map has a physical address. Only for memory that it [`covers`].
 pub fn phys_to_virt(address: PhysAddr) -> VirtAddr {
-    VirtAddr::new(OFFSET.load(Ordering::Relaxed).wrapping_add(address.as_u64()))
+    VirtAddr::new(
+        OFFSET
+            .load(Ordering::Relaxed)
+            .wrapping_add(address.as_u64()),
+    )
 }
 
 /// Whether memory of this kind is in the direct map.
@@ -40,12 +44,19 @@ fn is_mapped(kind: RegionKind) -> bool {
 
 /// The physical range of a region.
 pub(super) fn range_of(region: &Region) -> PhysRange {
-    PhysRange::new(PhysAddr::new(region.range.start), PhysAddr::new(region.range.end))
+    PhysRange::new(
+        PhysAddr::new(region.range.start),
+        PhysAddr::new(region.range.end),
+    )
 }
 
 /// The runs of memory that the direct map covers: neighbouring regions joined.
 pub(super) fn runs(regions: &[Region]) -> impl Iterator<Item = PhysRange> {
-    let mut mapped = regions.iter().filter(|region| is_mapped(region.kind)).map(range_of).peekable();
+    let mut mapped = regions
+        .iter()
+        .filter(|region| is_mapped(region.kind))
+        .map(range_of)
+        .peekable();
     core::iter::from_fn(move || {
         let mut run = mapped.next()?;
         while let Some(next) = mapped.next_if(|next| next.start == run.end) {
@@ -57,7 +68,9 @@ pub(super) fn runs(regions: &[Region]) -> impl Iterator<Item = PhysRange> {
 
 /// Whether the direct map has this address, outside of the kernel image (which has mappings of its own).
 pub fn covers(address: PhysAddr) -> bool {
-    let Some(info) = boot::try_info() else { return false };
+    let Some(info) = boot::try_info() else {
+        return false;
+    };
     let inside = |region: &Region| is_mapped(region.kind) && range_of(region).contains(address);
     info.regions().iter().any(inside) && !super::init::image(info).contains(address)
 }

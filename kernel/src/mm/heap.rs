@@ -30,17 +30,26 @@ unsafe impl Send for Growing {}
 unsafe impl Source for Growing {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         // Room for the request, its alignment and the allocator's own words.
-        let wanted = (layout.size() as u64).checked_add(layout.align() as u64).and_then(|sum| sum.checked_add(PAGE_SIZE));
-        let bytes = wanted.and_then(|bytes| bytes.checked_next_multiple_of(CHUNK)).ok_or(())?;
+        let wanted = (layout.size() as u64)
+            .checked_add(layout.align() as u64)
+            .and_then(|sum| sum.checked_add(PAGE_SIZE));
+        let bytes = wanted
+            .and_then(|bytes| bytes.checked_next_multiple_of(CHUNK))
+            .ok_or(())?;
         let start = talc.source.mapped_to;
-        let end = start.checked_add(bytes).filter(|end| *end <= HEAP.end).ok_or(())?;
+        let end = start
+            .checked_add(bytes)
+            .filter(|end| *end <= HEAP.end)
+            .ok_or(())?;
         super::map_fresh(kaddr::VirtRange::new(start, end)).map_err(|_| ())?;
         talc.source.mapped_to = end;
         // SAFETY: the range was mapped just now for the heap alone, directly after what the heap has already.
         let new_end = unsafe {
             match talc.source.end {
                 Some(old) => talc.extend(old, end.as_u64() as *mut u8),
-                None => talc.claim(start.as_u64() as *mut u8, bytes as usize).ok_or(())?,
+                None => talc
+                    .claim(start.as_u64() as *mut u8, bytes as usize)
+                    .ok_or(())?,
             }
         };
         talc.source.end = Some(new_end);
@@ -69,12 +78,23 @@ pub struct Usage {
 /// What the heap holds now.
 pub fn usage() -> Usage {
     let heap = ALLOCATOR.0.lock();
-    Usage { used: heap.used, mapped: heap.talc.source.mapped_to.offset_from(HEAP.start).unwrap_or(0) }
+    Usage {
+        used: heap.used,
+        mapped: heap
+            .talc
+            .source
+            .mapped_to
+            .offset_from(HEAP.start)
+            .unwrap_or(0),
+    }
 }
 
 #[cfg_attr(target_os = "none", global_allocator)]
 static ALLOCATOR: Heap = Heap(IrqLock::new(Counted {
-    talc: Talc::new(Growing { mapped_to: HEAP.start, end: None }),
+    talc: Talc::new(Growing {
+        mapped_to: HEAP.start,
+        end: None,
+    }),
     used: 0,
 }));
 
@@ -83,7 +103,9 @@ unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let mut heap = self.0.lock();
         // SAFETY: the layout is of non-zero size (contract of `GlobalAlloc`).
-        let Some(place) = (unsafe { heap.talc.allocate(layout) }) else { return core::ptr::null_mut() };
+        let Some(place) = (unsafe { heap.talc.allocate(layout) }) else {
+            return core::ptr::null_mut();
+        };
         heap.used = heap.used.wrapping_add(layout.size() as u64);
         place.as_ptr()
     }

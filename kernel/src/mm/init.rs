@@ -26,7 +26,9 @@ pub enum InitError {
 impl core::fmt::Display for InitError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::NoRoom => f.write_str("no usable memory region is large enough for the frame allocator's tables"),
+            Self::NoRoom => f.write_str(
+                "no usable memory region is large enough for the frame allocator's tables",
+            ),
             Self::Frames(error) => write!(f, "the memory map cannot be used: {error}"),
             Self::Tables(error) => write!(f, "the kernel's page tables cannot be built: {error}"),
         }
@@ -41,8 +43,14 @@ impl From<MapError> for InitError {
 
 /// The physical range of the kernel image.
 pub(super) fn image(info: &BootInfo) -> PhysRange {
-    let len = layout::data().end.offset_from(layout::image_start()).unwrap_or(0);
-    PhysRange::new(info.kernel, info.kernel.checked_add(len).unwrap_or(info.kernel))
+    let len = layout::data()
+        .end
+        .offset_from(layout::image_start())
+        .unwrap_or(0);
+    PhysRange::new(
+        info.kernel,
+        info.kernel.checked_add(len).unwrap_or(info.kernel),
+    )
 }
 
 /// Sets frames and kernel page tables up; returns the root that is to be loaded. Until it is loaded, only frames and
@@ -60,12 +68,18 @@ pub unsafe fn init(info: &'static BootInfo) -> Result<u64, InitError> {
     // Page 0 is worth more as the target of null pointers of devices and firmware than as 4 KiB of memory.
     frames().reserve(PhysRange::new(PhysAddr::ZERO, PhysAddr::new(PAGE_SIZE)));
 
-    let levels = if info.five_levels { Levels::Five } else { Levels::Four };
+    let levels = if info.five_levels {
+        Levels::Five
+    } else {
+        Levels::Four
+    };
     let mut tables = PageTable::new(levels, &mut DirectMemory, &mut TableFrames)?;
     map_image(&mut tables, info)?;
     map_direct(&mut tables, info)?;
     for range in [HEAP, STACKS, DEVICES] {
-        tables.edit(&mut DirectMemory, &mut TableFrames).ensure_top_level(range)?;
+        tables
+            .edit(&mut DirectMemory, &mut TableFrames)
+            .ensure_top_level(range)?;
     }
     let root = tables.root().start().as_u64();
     KERNEL_TABLES.call_once(|| IrqLock::new(tables));
@@ -95,7 +109,10 @@ pub unsafe fn tables_are_loaded() {
     if let Some(&(start, count)) = STORAGE.get() {
         // SAFETY: the allocator drops the old reference for this one.
         let moved = frames().relocate(unsafe { storage(start, count) });
-        debug_assert!(moved.is_ok(), "the storage has the size that it was made with");
+        debug_assert!(
+            moved.is_ok(),
+            "the storage has the size that it was made with"
+        );
     }
 }
 
@@ -105,7 +122,10 @@ pub unsafe fn tables_are_loaded() {
 /// Usable memory is not in use.
 unsafe fn allocator(regions: &[Region]) -> Result<FrameAllocator<'static>, InitError> {
     let of_kind = |wanted: fn(RegionKind) -> bool| {
-        regions.iter().filter(move |region| wanted(region.kind)).map(range_of)
+        regions
+            .iter()
+            .filter(move |region| wanted(region.kind))
+            .map(range_of)
     };
     // Blocks also for what becomes free later.
     let cover = of_kind(|kind| {
@@ -116,7 +136,9 @@ unsafe fn allocator(regions: &[Region]) -> Result<FrameAllocator<'static>, InitE
     });
     let count = blocks_needed(cover.clone());
     let bytes = (count * size_of::<Block>()) as u64;
-    let bytes = bytes.checked_next_multiple_of(PAGE_SIZE).ok_or(InitError::NoRoom)?;
+    let bytes = bytes
+        .checked_next_multiple_of(PAGE_SIZE)
+        .ok_or(InitError::NoRoom)?;
     let home = of_kind(|kind| kind == RegionKind::Usable)
         .max_by_key(PhysRange::len)
         .filter(|home| home.len() > bytes)
@@ -126,41 +148,74 @@ unsafe fn allocator(regions: &[Region]) -> Result<FrameAllocator<'static>, InitE
     // SAFETY: the only use before `tables_are_loaded`; the memory is cut off from what is usable below.
     let storage = unsafe { storage(start, count) };
     let usable = of_kind(|kind| kind == RegionKind::Usable).map(move |range| {
-        if range.end == home.end { PhysRange::new(range.start, start) } else { range }
+        if range.end == home.end {
+            PhysRange::new(range.start, start)
+        } else {
+            range
+        }
     });
     FrameAllocator::new_covering(storage, cover, usable).map_err(InitError::Frames)
 }
 
 fn map_image(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
-    tables.edit(&mut DirectMemory, &mut TableFrames).ensure_top_level(IMAGE)?;
+    tables
+        .edit(&mut DirectMemory, &mut TableFrames)
+        .ensure_top_level(IMAGE)?;
     let guard = paging::boot_stack_guard();
     let data = layout::data();
     let parts = [
         (layout::text(), Protection::KERNEL_CODE),
         (layout::rodata(), Protection::KERNEL_READ),
-        (VirtRange::new(data.start, guard.start), Protection::KERNEL_DATA),
+        (
+            VirtRange::new(data.start, guard.start),
+            Protection::KERNEL_DATA,
+        ),
         (VirtRange::new(guard.end, data.end), Protection::KERNEL_DATA),
     ];
     for (range, protection) in parts.into_iter().filter(|(range, _)| !range.is_empty()) {
         let offset = range.start.offset_from(layout::image_start()).unwrap_or(0);
-        let start = info.kernel.checked_add(offset).ok_or(MapError::Misaligned)?;
+        let start = info
+            .kernel
+            .checked_add(offset)
+            .ok_or(MapError::Misaligned)?;
         let phys = PhysRange::from_len(start, range.len()).ok_or(MapError::Misaligned)?;
-        tables.edit(&mut DirectMemory, &mut TableFrames).map_range(range.start, phys, protection, PageSize::Large)?;
+        tables.edit(&mut DirectMemory, &mut TableFrames).map_range(
+            range.start,
+            phys,
+            protection,
+            PageSize::Large,
+        )?;
     }
     Ok(())
 }
 
 /// Maps all memory but the kernel image, whose pages keep one mapping each, with the rights of their section.
 fn map_direct(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
-    let largest = if cpuid::features().huge_pages { PageSize::Huge } else { PageSize::Large };
+    let largest = if cpuid::features().huge_pages {
+        PageSize::Huge
+    } else {
+        PageSize::Large
+    };
     let image = image(info);
     for run in runs(info.regions()) {
         let below = PhysRange::new(run.start, run.end.min(image.start).max(run.start));
         let above = PhysRange::new(run.start.max(image.end).min(run.end), run.end);
-        let parts = if run.overlaps(&image) { [Some(below), Some(above)] } else { [Some(run), None] };
+        let parts = if run.overlaps(&image) {
+            [Some(below), Some(above)]
+        } else {
+            [Some(run), None]
+        };
         for part in parts.into_iter().flatten().filter(|part| !part.is_empty()) {
-            let virt = DIRECT_MAP.start.checked_add(part.start.as_u64()).ok_or(MapError::Misaligned)?;
-            tables.edit(&mut DirectMemory, &mut TableFrames).map_range(virt, part, Protection::KERNEL_DATA, largest)?;
+            let virt = DIRECT_MAP
+                .start
+                .checked_add(part.start.as_u64())
+                .ok_or(MapError::Misaligned)?;
+            tables.edit(&mut DirectMemory, &mut TableFrames).map_range(
+                virt,
+                part,
+                Protection::KERNEL_DATA,
+                largest,
+            )?;
         }
     }
     Ok(())
@@ -170,5 +225,10 @@ fn map_direct(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
 /// loader's may be used any more: its page tables, stack, GDT and responses all lie there.
 pub fn reclaim_boot_loader() -> u64 {
     let reclaimable = |region: &&Region| region.kind == RegionKind::BootloaderReclaimable;
-    boot::info().regions().iter().filter(reclaimable).map(|region| frames().add(range_of(region)).added).sum()
+    boot::info()
+        .regions()
+        .iter()
+        .filter(reclaimable)
+        .map(|region| frames().add(range_of(region)).added)
+        .sum()
 }

@@ -5,15 +5,30 @@
 use kaddr::{VirtAddr, VirtRange};
 
 /// All physical memory, for the kernel's own use: 64 TiB.
-pub const DIRECT_MAP: VirtRange = VirtRange::new(VirtAddr::new(0xffff_8000_0000_0000), VirtAddr::new(0xffff_c000_0000_0000));
+pub const DIRECT_MAP: VirtRange = VirtRange::new(
+    VirtAddr::new(0xffff_8000_0000_0000),
+    VirtAddr::new(0xffff_c000_0000_0000),
+);
 /// The kernel heap: 1 TiB.
-pub const HEAP: VirtRange = VirtRange::new(VirtAddr::new(0xffff_c100_0000_0000), VirtAddr::new(0xffff_c200_0000_0000));
+pub const HEAP: VirtRange = VirtRange::new(
+    VirtAddr::new(0xffff_c100_0000_0000),
+    VirtAddr::new(0xffff_c200_0000_0000),
+);
 /// Kernel stacks with their guard pages: 1 TiB.
-pub const STACKS: VirtRange = VirtRange::new(VirtAddr::new(0xffff_c300_0000_0000), VirtAddr::new(0xffff_c400_0000_0000));
+pub const STACKS: VirtRange = VirtRange::new(
+    VirtAddr::new(0xffff_c300_0000_0000),
+    VirtAddr::new(0xffff_c400_0000_0000),
+);
 /// Registers of devices and the framebuffer: 1 TiB.
-pub const DEVICES: VirtRange = VirtRange::new(VirtAddr::new(0xffff_c500_0000_0000), VirtAddr::new(0xffff_c600_0000_0000));
+pub const DEVICES: VirtRange = VirtRange::new(
+    VirtAddr::new(0xffff_c500_0000_0000),
+    VirtAddr::new(0xffff_c600_0000_0000),
+);
 /// The kernel image.
-pub const IMAGE: VirtRange = VirtRange::new(VirtAddr::new(0xffff_ffff_8000_0000), VirtAddr::new(0xffff_ffff_ffff_f000));
+pub const IMAGE: VirtRange = VirtRange::new(
+    VirtAddr::new(0xffff_ffff_8000_0000),
+    VirtAddr::new(0xffff_ffff_ffff_f000),
+);
 
 unsafe extern "C" {
     static __image_start: u8;

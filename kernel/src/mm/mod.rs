@@ -31,7 +31,10 @@ static NEXT_DEVICE: IrqLock<VirtAddr> = IrqLock::new(DEVICES.start);
 /// # Panics
 /// Before [`init`].
 pub fn frames() -> IrqLockGuard<'static, FrameAllocator<'static>, Irq> {
-    FRAMES.get().expect("memory is initialised before frames are asked for").lock()
+    FRAMES
+        .get()
+        .expect("memory is initialised before frames are asked for")
+        .lock()
 }
 
 /// The kernel's page tables, locked.
@@ -39,7 +42,10 @@ pub fn frames() -> IrqLockGuard<'static, FrameAllocator<'static>, Irq> {
 /// # Panics
 /// Before [`init`].
 pub fn kernel_tables() -> IrqLockGuard<'static, PageTable, Irq> {
-    KERNEL_TABLES.get().expect("memory is initialised before tables are asked for").lock()
+    KERNEL_TABLES
+        .get()
+        .expect("memory is initialised before tables are asked for")
+        .lock()
 }
 
 /// Frames for page tables, from the common allocator.
@@ -72,8 +78,12 @@ pub fn map_fresh(range: VirtRange) -> Result<(), MapError> {
         let frame = frames().allocate().ok_or(MapError::OutOfFrames);
         let mapped = frame.and_then(|frame| {
             let mut memory = DirectMemory;
-            let result =
-                tables.edit(&mut memory, &mut TableFrames).map(page, frame, PageSize::Small, Protection::KERNEL_DATA);
+            let result = tables.edit(&mut memory, &mut TableFrames).map(
+                page,
+                frame,
+                PageSize::Small,
+                Protection::KERNEL_DATA,
+            );
             result.inspect_err(|_| free(frame))
         });
         if let Err(error) = mapped {
@@ -118,16 +128,27 @@ fn map_physical(address: PhysAddr, len: u64, cache: CacheMode) -> Result<VirtAdd
         .ok_or(MapError::Misaligned)?;
     // Large pages where the framebuffer allows them: the addresses agree modulo 2 MiB.
     let mut next = NEXT_DEVICE.lock();
-    let step = if len >= kaddr::LARGE { kaddr::LARGE } else { PAGE_SIZE };
+    let step = if len >= kaddr::LARGE {
+        kaddr::LARGE
+    } else {
+        PAGE_SIZE
+    };
     let aligned = next.align_up(step).ok_or(MapError::OutOfFrames)?;
     let skew = range.start.as_u64() % step;
     let start = aligned.checked_add(skew).ok_or(MapError::OutOfFrames)?;
-    let end = start.checked_add(range.len()).filter(|end| *end < DEVICES.end).ok_or(MapError::OutOfFrames)?;
+    let end = start
+        .checked_add(range.len())
+        .filter(|end| *end < DEVICES.end)
+        .ok_or(MapError::OutOfFrames)?;
     let protection = Protection::KERNEL_DATA.with_cache(cache);
-    kernel_tables().edit(&mut DirectMemory, &mut TableFrames).map_range(start, range, protection, PageSize::Large)?;
+    kernel_tables()
+        .edit(&mut DirectMemory, &mut TableFrames)
+        .map_range(start, range, protection, PageSize::Large)?;
     // One page stays free in between, so that running over the end faults.
     *next = end.checked_add(PAGE_SIZE).ok_or(MapError::OutOfFrames)?;
-    start.checked_add(address.page_offset()).ok_or(MapError::OutOfFrames)
+    start
+        .checked_add(address.page_offset())
+        .ok_or(MapError::OutOfFrames)
 }
 
 /// Reads physical memory that may lie outside of the direct map: firmware's tables.
@@ -137,12 +158,17 @@ fn map_physical(address: PhysAddr, len: u64, cache: CacheMode) -> Result<VirtAdd
 pub fn read_physical(address: PhysAddr, into: &mut [u8]) -> Result<(), MapError> {
     let mut done = 0;
     while done < into.len() {
-        let at = address.checked_add(done as u64).ok_or(MapError::Misaligned)?;
+        let at = address
+            .checked_add(done as u64)
+            .ok_or(MapError::Misaligned)?;
         let len = (into.len() - done).min((PAGE_SIZE - at.page_offset()) as usize);
         let piece = &mut into[done..done + len];
         if direct::covers(at) {
             // SAFETY: the direct map covers the page (invariant 1); firmware's tables do not change while we read.
-            unsafe { (phys_to_virt(at).as_u64() as *const u8).copy_to_nonoverlapping(piece.as_mut_ptr(), len) };
+            unsafe {
+                (phys_to_virt(at).as_u64() as *const u8)
+                    .copy_to_nonoverlapping(piece.as_mut_ptr(), len)
+            };
         } else {
             read_through_window(at, piece)?;
         }
@@ -158,7 +184,12 @@ fn read_through_window(at: PhysAddr, into: &mut [u8]) -> Result<(), MapError> {
     let frame = Frame::containing(at).ok_or(MapError::Misaligned)?;
     let mut memory = DirectMemory;
     let mut tables = kernel_tables();
-    tables.edit(&mut memory, &mut TableFrames).map(page, frame, PageSize::Small, Protection::KERNEL_READ)?;
+    tables.edit(&mut memory, &mut TableFrames).map(
+        page,
+        frame,
+        PageSize::Small,
+        Protection::KERNEL_READ,
+    )?;
     let source = window.as_u64() + at.page_offset();
     // SAFETY: mapped just now; `into` does not reach over the end of the page.
     unsafe { (source as *const u8).copy_to_nonoverlapping(into.as_mut_ptr(), into.len()) };

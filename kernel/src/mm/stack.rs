@@ -22,7 +22,11 @@ struct Pool {
     made: usize,
 }
 
-static POOL: IrqLock<Pool> = IrqLock::new(Pool { next: STACKS.start, free: Vec::new(), made: 0 });
+static POOL: IrqLock<Pool> = IrqLock::new(Pool {
+    next: STACKS.start,
+    free: Vec::new(),
+    made: 0,
+});
 
 /// A kernel stack; goes back to the pool when dropped.
 #[derive(Debug)]
@@ -42,9 +46,17 @@ impl KernelStack {
         }
         // Room for the return of every stack is made now, so that giving one back cannot fail.
         let room = pool.made + 1;
-        pool.free.try_reserve(room).map_err(|_| MapError::OutOfFrames)?;
-        let base = pool.next.checked_add(PAGE_SIZE).ok_or(MapError::OutOfFrames)?;
-        let top = base.checked_add(SIZE).filter(|top| *top <= STACKS.end).ok_or(MapError::OutOfFrames)?;
+        pool.free
+            .try_reserve(room)
+            .map_err(|_| MapError::OutOfFrames)?;
+        let base = pool
+            .next
+            .checked_add(PAGE_SIZE)
+            .ok_or(MapError::OutOfFrames)?;
+        let top = base
+            .checked_add(SIZE)
+            .filter(|top| *top <= STACKS.end)
+            .ok_or(MapError::OutOfFrames)?;
         map_fresh(VirtRange::new(base, top))?;
         pool.next = top;
         pool.made = room;
@@ -73,5 +85,7 @@ pub fn counts() -> (usize, usize) {
 pub fn is_guard(address: u64) -> bool {
     let address = VirtAddr::new(address);
     STACKS.contains(address)
-        && address.offset_from(STACKS.start).is_some_and(|offset| offset % STRIDE < PAGE_SIZE)
+        && address
+            .offset_from(STACKS.start)
+            .is_some_and(|offset| offset % STRIDE < PAGE_SIZE)
 }

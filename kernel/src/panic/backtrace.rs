@@ -18,7 +18,16 @@ const LIMIT: u32 = 48;
 /// # Errors
 /// Those of the sink.
 pub fn print(out: &mut dyn Write, cpu: u32, rip: u64, rbp: u64) -> fmt::Result {
-    writeln!(out, "{}", Frame { cpu, frame: 0, address: rip, module: None })?;
+    writeln!(
+        out,
+        "{}",
+        Frame {
+            cpu,
+            frame: 0,
+            address: rip,
+            module: None
+        }
+    )?;
     walk(out, cpu, rbp, 1)
 }
 
@@ -35,15 +44,32 @@ pub fn print_here(out: &mut dyn Write, cpu: u32) -> fmt::Result {
 
 fn walk(out: &mut dyn Write, cpu: u32, mut rbp: u64, first: u32) -> fmt::Result {
     for frame in first..LIMIT {
-        if !rbp.is_multiple_of(8) || !paging::is_kernel_readable(rbp) || !paging::is_kernel_readable(rbp.wrapping_add(8)) {
+        if !rbp.is_multiple_of(8)
+            || !paging::is_kernel_readable(rbp)
+            || !paging::is_kernel_readable(rbp.wrapping_add(8))
+        {
             break;
         }
         // SAFETY: both words are mapped kernel memory, looked up just now; all other CPUs are stopped or do not unmap.
-        let (next, address) = unsafe { ((rbp as *const u64).read_volatile(), ((rbp + 8) as *const u64).read_volatile()) };
+        let (next, address) = unsafe {
+            (
+                (rbp as *const u64).read_volatile(),
+                ((rbp + 8) as *const u64).read_volatile(),
+            )
+        };
         if address == 0 {
             break;
         }
-        writeln!(out, "{}", Frame { cpu, frame, address, module: None })?;
+        writeln!(
+            out,
+            "{}",
+            Frame {
+                cpu,
+                frame,
+                address,
+                module: None
+            }
+        )?;
         if next <= rbp {
             break;
         }

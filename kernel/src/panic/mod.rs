@@ -46,7 +46,11 @@ pub fn drop_early_screen() {
 
 /// The screen to show a panic on.
 fn screen() -> Option<Painter> {
-    let early = || EARLY_SCREEN.get().filter(|_| !EARLY_SCREEN_GONE.load(Ordering::Acquire));
+    let early = || {
+        EARLY_SCREEN
+            .get()
+            .filter(|_| !EARLY_SCREEN_GONE.load(Ordering::Acquire))
+    };
     SCREEN.get().or_else(early).copied()
 }
 
@@ -95,7 +99,9 @@ struct Raw {
 impl Write for Raw {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         Serial.write_str(text)?;
-        let Some(painter) = self.painter else { return Ok(()) };
+        let Some(painter) = self.painter else {
+            return Ok(());
+        };
         let columns = painter.size().0;
         for character in text.chars() {
             if character == '\n' || self.column >= columns {
@@ -112,14 +118,21 @@ impl Write for Raw {
 }
 
 fn cpu_index() -> u32 {
-    if percpu::is_ready() { percpu::current().index } else { 0 }
+    if percpu::is_ready() {
+        percpu::current().index
+    } else {
+        0
+    }
 }
 
 /// Called for a Rust panic.
 pub fn on_rust_panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let message = info.message();
     match info.location() {
-        Some(at) => report(&format_args!("{message}\n    at {}:{}", at.file(), at.line()), None),
+        Some(at) => report(
+            &format_args!("{message}\n    at {}:{}", at.file(), at.line()),
+            None,
+        ),
         None => report(&message, None),
     }
 }
@@ -130,7 +143,10 @@ pub fn on_exception(frame: &TrapFrame) -> ! {
     let address = Cr2::read_raw();
     if frame.vector == DOUBLE_FAULT && stack::is_guard(address) {
         report(
-            &format_args!("kernel stack overflow: access to {address:#x}, the guard page of {}", sched::current_name()),
+            &format_args!(
+                "kernel stack overflow: access to {address:#x}, the guard page of {}",
+                sched::current_name()
+            ),
             Some(frame),
         )
     }
@@ -140,10 +156,20 @@ pub fn on_exception(frame: &TrapFrame) -> ! {
             0b10 => "writing",
             _ => "reading",
         };
-        let cause = if frame.error & 1 == 0 { "not mapped" } else { "not allowed" };
-        report(&format_args!("page fault in the kernel: {access} {address:#x}, {cause}"), Some(frame))
+        let cause = if frame.error & 1 == 0 {
+            "not mapped"
+        } else {
+            "not allowed"
+        };
+        report(
+            &format_args!("page fault in the kernel: {access} {address:#x}, {cause}"),
+            Some(frame),
+        )
     }
-    report(&format_args!("{name} in the kernel, error code {:#x}", frame.error), Some(frame))
+    report(
+        &format_args!("{name} in the kernel, error code {:#x}", frame.error),
+        Some(frame),
+    )
 }
 
 /// Called for a non-maskable interrupt: a request to stop, or one from the hardware.
@@ -156,7 +182,12 @@ pub fn on_nmi(frame: &TrapFrame) {
         return;
     }
     // No lock may be taken here: the interrupted code may hold it.
-    let _ = writeln!(Serial, "cpu{}: non-maskable interrupt from the hardware at {:#x}", cpu_index(), frame.rip);
+    let _ = writeln!(
+        Serial,
+        "cpu{}: non-maskable interrupt from the hardware at {:#x}",
+        cpu_index(),
+        frame.rip
+    );
 }
 
 fn report(message: &dyn fmt::Display, frame: Option<&TrapFrame>) -> ! {
@@ -165,19 +196,35 @@ fn report(message: &dyn fmt::Display, frame: Option<&TrapFrame>) -> ! {
     match CLAIM.claim(cpu) {
         Claim::First => {}
         Claim::Recursive { .. } => {
-            let _ = writeln!(Serial, "\n*** panic while reporting the panic: {message}\n*** END PANIC");
+            let _ = writeln!(
+                Serial,
+                "\n*** panic while reporting the panic: {message}\n*** END PANIC"
+            );
             power::fail();
         }
         Claim::Lost { .. } => halt_forever(),
     }
-    let mut out = Raw { painter: screen(), column: 0, row: 0 };
+    let mut out = Raw {
+        painter: screen(),
+        column: 0,
+        row: 0,
+    };
     let _ = print(&mut out, cpu, message, frame);
     power::fail()
 }
 
-fn print(out: &mut Raw, cpu: u32, message: &dyn fmt::Display, frame: Option<&TrapFrame>) -> fmt::Result {
+fn print(
+    out: &mut Raw,
+    cpu: u32,
+    message: &dyn fmt::Display,
+    frame: Option<&TrapFrame>,
+) -> fmt::Result {
     let thread = sched::current_name();
-    write!(out, "\n*** KERNEL PANIC on cpu{cpu}, {thread}, {} us after start\n    {message}\n", time::now_ns() / 1000)?;
+    write!(
+        out,
+        "\n*** KERNEL PANIC on cpu{cpu}, {thread}, {} us after start\n    {message}\n",
+        time::now_ns() / 1000
+    )?;
     if let Some(frame) = frame {
         registers(out, frame)?;
     }
@@ -201,7 +248,10 @@ fn stop_others(cpu: u32) {
         apic::send_nmi(other.apic_id.load(Ordering::Relaxed));
     }
     let end = time::now_ns() + STOP_PATIENCE_NS;
-    let all_stopped = || percpu::all().all(|other| other.index == cpu || other.snapshot.taken.load(Ordering::Acquire));
+    let all_stopped = || {
+        percpu::all()
+            .all(|other| other.index == cpu || other.snapshot.taken.load(Ordering::Acquire))
+    };
     while !all_stopped() && time::now_ns() < end {
         core::hint::spin_loop();
     }
@@ -215,23 +265,76 @@ fn print_other(other: &PerCpu) -> fmt::Result {
     }
     let name = sched::name_on(other);
     let (rip, rsp) = (snapshot.rip.get(), snapshot.rsp.get());
-    writeln!(Serial, "backtrace of cpu{index}, {name}, rip {rip:#x}, rsp {rsp:#x}:")?;
+    writeln!(
+        Serial,
+        "backtrace of cpu{index}, {name}, rip {rip:#x}, rsp {rsp:#x}:"
+    )?;
     if snapshot.user.get() {
         let module = sched::module_on(other);
-        return writeln!(Serial, "{}", klog::markup::Frame { cpu: index, frame: 0, address: rip, module: Some(module) });
+        return writeln!(
+            Serial,
+            "{}",
+            klog::markup::Frame {
+                cpu: index,
+                frame: 0,
+                address: rip,
+                module: Some(module)
+            }
+        );
     }
     backtrace::print(&mut Serial, index, rip, snapshot.rbp.get())
 }
 
 /// Prints the registers of an exception.
 pub fn registers(out: &mut dyn Write, frame: &TrapFrame) -> fmt::Result {
-    let TrapFrame { rax, rbx, rcx, rdx, rsi, rdi, rbp, rsp, .. } = frame;
-    let TrapFrame { r8, r9, r10, r11, r12, r13, r14, r15, rip, rflags, cs, ss, error, .. } = frame;
-    writeln!(out, "  rax {rax:016x} rbx {rbx:016x} rcx {rcx:016x} rdx {rdx:016x}")?;
-    writeln!(out, "  rsi {rsi:016x} rdi {rdi:016x} rbp {rbp:016x} rsp {rsp:016x}")?;
-    writeln!(out, "  r8  {r8:016x} r9  {r9:016x} r10 {r10:016x} r11 {r11:016x}")?;
-    writeln!(out, "  r12 {r12:016x} r13 {r13:016x} r14 {r14:016x} r15 {r15:016x}")?;
-    writeln!(out, "  rip {rip:016x} flags {rflags:08x} cs {cs:02x} ss {ss:02x} error {error:x} cr2 {:x}", Cr2::read_raw())
+    let TrapFrame {
+        rax,
+        rbx,
+        rcx,
+        rdx,
+        rsi,
+        rdi,
+        rbp,
+        rsp,
+        ..
+    } = frame;
+    let TrapFrame {
+        r8,
+        r9,
+        r10,
+        r11,
+        r12,
+        r13,
+        r14,
+        r15,
+        rip,
+        rflags,
+        cs,
+        ss,
+        error,
+        ..
+    } = frame;
+    writeln!(
+        out,
+        "  rax {rax:016x} rbx {rbx:016x} rcx {rcx:016x} rdx {rdx:016x}"
+    )?;
+    writeln!(
+        out,
+        "  rsi {rsi:016x} rdi {rdi:016x} rbp {rbp:016x} rsp {rsp:016x}"
+    )?;
+    writeln!(
+        out,
+        "  r8  {r8:016x} r9  {r9:016x} r10 {r10:016x} r11 {r11:016x}"
+    )?;
+    writeln!(
+        out,
+        "  r12 {r12:016x} r13 {r13:016x} r14 {r14:016x} r15 {r15:016x}"
+    )?;
+    writeln!(
+        out,
+        "  rip {rip:016x} flags {rflags:08x} cs {cs:02x} ss {ss:02x} error {error:x} cr2 {:x}",
+        Cr2::read_raw()
+    )
 }
 
 #[cfg(target_os = "none")]

@@ -44,7 +44,11 @@ impl HandleTable {
         self.slots.try_reserve(1).ok()?;
         let index = u32::try_from(self.slots.len()).ok()?;
         let generation = 1;
-        self.slots.push(Slot { object, rights, generation });
+        self.slots.push(Slot {
+            object,
+            rights,
+            generation,
+        });
         Some(Handle::new(index, generation))
     }
 
@@ -53,7 +57,10 @@ impl HandleTable {
     /// # Errors
     /// `BadHandle`, `WrongType` or `AccessDenied`, in this order.
     pub fn get(&self, handle: Handle, kind: ObjectType, rights: Rights) -> Result<Object, Error> {
-        let slot = self.slots.get(handle.index() as usize).ok_or(Error::BadHandle)?;
+        let slot = self
+            .slots
+            .get(handle.index() as usize)
+            .ok_or(Error::BadHandle)?;
         if slot.generation != handle.generation() {
             return Err(Error::BadHandle);
         }

@@ -9,14 +9,14 @@ use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
 use kboot::elf::{ElfError, Image, Placement, SegmentFlags};
 use kmem::pt::{Flags, MapError, Protection};
 
+use super::Process;
 use super::handles::{HandleTable, Object};
 use super::space::AddressSpace;
-use super::Process;
 use crate::arch::current::usercopy::USER_END;
 use crate::boot::Module;
 use crate::mm::phys_to_virt;
-use crate::sched::thread::{Affinity, Start, Thread};
 use crate::sched;
+use crate::sched::thread::{Affinity, Start, Thread};
 
 /// Bytes of the initial stack.
 const STACK_SIZE: u64 = 64 * 1024;
@@ -56,13 +56,17 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Elf(error) => write!(f, "{error}"),
-            Self::NotStatic => f.write_str("it is position-independent; link it with --no-pie at a fixed address"),
+            Self::NotStatic => {
+                f.write_str("it is position-independent; link it with --no-pie at a fixed address")
+            }
             Self::WriteExecute => {
                 f.write_str("a segment is writable and executable; link it with -z separate-code")
             }
             Self::Map(error) => write!(f, "a part of it cannot be mapped: {error}"),
             Self::OutOfMemory => f.write_str("memory is short"),
-            Self::ArgumentsTooLong => write!(f, "its arguments are longer than {START_DATA_MAX} bytes"),
+            Self::ArgumentsTooLong => {
+                write!(f, "its arguments are longer than {START_DATA_MAX} bytes")
+            }
         }
     }
 }
@@ -71,7 +75,11 @@ impl fmt::Display for LoadError {
 ///
 /// # Errors
 /// See [`LoadError`]; nothing is left behind.
-pub fn start(module: &Module, words: &[&str], affinity: Affinity) -> Result<Arc<Process>, LoadError> {
+pub fn start(
+    module: &Module,
+    words: &[&str],
+    affinity: Affinity,
+) -> Result<Arc<Process>, LoadError> {
     let file = phys_to_virt(module.range.start).as_u64() as *const u8;
     // SAFETY: modules lie in memory of their own kind in the direct map and are never written (invariant 1).
     let bytes = unsafe { core::slice::from_raw_parts(file, module.len) };
@@ -84,8 +92,12 @@ pub fn start(module: &Module, words: &[&str], affinity: Affinity) -> Result<Arc<
     map_segments(&space, &image)?;
 
     let mut handles = HandleTable::new();
-    let own = handles.insert(Object::Own, Rights::NONE).ok_or(LoadError::OutOfMemory)?;
-    let log = handles.insert(Object::Log, Rights::WRITE).ok_or(LoadError::OutOfMemory)?;
+    let own = handles
+        .insert(Object::Own, Rights::NONE)
+        .ok_or(LoadError::OutOfMemory)?;
+    let log = handles
+        .insert(Object::Log, Rights::WRITE)
+        .ok_or(LoadError::OutOfMemory)?;
     let vector = [
         (auxv::PAGE_SIZE, PAGE_SIZE),
         (auxv::ENTRY, entry),
@@ -94,15 +106,21 @@ pub fn start(module: &Module, words: &[&str], affinity: Affinity) -> Result<Arc<
         (auxv::LOG_HANDLE, log.0),
         (auxv::NULL, 0),
     ];
-    let stack = VirtRange::new(VirtAddr::new(USER_END - PAGE_SIZE - STACK_SIZE), VirtAddr::new(USER_END - PAGE_SIZE));
+    let stack = VirtRange::new(
+        VirtAddr::new(USER_END - PAGE_SIZE - STACK_SIZE),
+        VirtAddr::new(USER_END - PAGE_SIZE),
+    );
     space.map_zeroed(stack, Protection::USER_DATA)?;
     let stack_pointer = fill_stack(&space, stack.end, words, &vector)?;
 
     let name = module.name.as_str();
     let process = Arc::new(Process::new(name, space, handles));
-    let start = Start::User { entry, stack: stack_pointer };
-    let thread =
-        Thread::new(name, affinity, Some(process.clone()), start).map_err(|_| LoadError::OutOfMemory)?;
+    let start = Start::User {
+        entry,
+        stack: stack_pointer,
+    };
+    let thread = Thread::new(name, affinity, Some(process.clone()), start)
+        .map_err(|_| LoadError::OutOfMemory)?;
     sched::add(thread).map_err(|_| LoadError::OutOfMemory)?;
     Ok(process)
 }
@@ -147,7 +165,8 @@ fn fill_stack(
     }
     let base = top.as_u64() - size as u64;
     let mut data = Vec::new();
-    data.try_reserve_exact(size).map_err(|_| LoadError::OutOfMemory)?;
+    data.try_reserve_exact(size)
+        .map_err(|_| LoadError::OutOfMemory)?;
     let put = |data: &mut Vec<u8>, value: u64| data.extend_from_slice(&value.to_le_bytes());
     put(&mut data, words.len() as u64);
     let mut at = base + (word_count * 8) as u64;

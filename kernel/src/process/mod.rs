@@ -8,11 +8,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use abi::{Error, Handle, ObjectType, Rights};
-pub use handles::Object;
 use handles::HandleTable;
+pub use handles::Object;
 
-use crate::arch::current::trap::{PAGE_FAULT, TrapFrame, exception_name};
 use crate::arch::current::IrqLock;
+use crate::arch::current::trap::{PAGE_FAULT, TrapFrame, exception_name};
 use crate::boot::Text;
 use crate::sched::{self, thread::Thread};
 use space::AddressSpace;
@@ -55,7 +55,10 @@ impl Process {
             name: Text::new(name),
             space,
             handles: IrqLock::new(handles),
-            state: IrqLock::new(State { exit: None, waiters: Vec::new() }),
+            state: IrqLock::new(State {
+                exit: None,
+                waiters: Vec::new(),
+            }),
         }
     }
 
@@ -73,7 +76,12 @@ impl Process {
     ///
     /// # Errors
     /// `BadHandle`, `WrongType` or `AccessDenied`.
-    pub fn object(&self, handle: Handle, kind: ObjectType, rights: Rights) -> Result<Object, Error> {
+    pub fn object(
+        &self,
+        handle: Handle,
+        kind: ObjectType,
+        rights: Rights,
+    ) -> Result<Object, Error> {
         self.handles.lock().get(handle, kind, rights)
     }
 
@@ -125,13 +133,29 @@ pub fn on_user_exception(frame: &TrapFrame) {
             error if error & 2 != 0 => "writing",
             _ => "reading",
         };
-        let cause = if frame.error & 1 == 0 { "nothing is mapped there" } else { "the mapping forbids it" };
-        log::error!("{} was ended: {name} {access} {address:#x}, {cause}", process.name());
+        let cause = if frame.error & 1 == 0 {
+            "nothing is mapped there"
+        } else {
+            "the mapping forbids it"
+        };
+        log::error!(
+            "{} was ended: {name} {access} {address:#x}, {cause}",
+            process.name()
+        );
     } else {
-        log::error!("{} was ended: {name}, error code {:#x}", process.name(), frame.error);
+        log::error!(
+            "{} was ended: {name}, error code {:#x}",
+            process.name(),
+            frame.error
+        );
     }
     let cpu = crate::arch::current::percpu::current().index;
-    let at = klog::markup::Frame { cpu, frame: 0, address: frame.rip, module: Some(process.name()) };
+    let at = klog::markup::Frame {
+        cpu,
+        frame: 0,
+        address: frame.rip,
+        module: Some(process.name()),
+    };
     log::error!("  at {at}");
     process.set_exit(Exit::Fault(frame.vector));
     drop(process);

@@ -27,10 +27,14 @@ impl AddressSpace {
     /// # Errors
     /// When there is no frame for its top-level table.
     pub fn new() -> Result<Self, MapError> {
-        let tables = PageTable::new_sharing(&mm::kernel_tables(), &mut DirectMemory, &mut TableFrames)?;
+        let tables =
+            PageTable::new_sharing(&mm::kernel_tables(), &mut DirectMemory, &mut TableFrames)?;
         Ok(Self {
             root: tables.root().start(),
-            inner: IrqLock::new(Inner { tables: Some(tables), owned: Vec::new() }),
+            inner: IrqLock::new(Inner {
+                tables: Some(tables),
+                owned: Vec::new(),
+            }),
         })
     }
 
@@ -51,13 +55,23 @@ impl AddressSpace {
             return Err(MapError::Misaligned);
         }
         let mut inner = self.inner.lock();
-        let Inner { tables: Some(tables), owned } = &mut *inner else { return Err(MapError::OutOfFrames) };
+        let Inner {
+            tables: Some(tables),
+            owned,
+        } = &mut *inner
+        else {
+            return Err(MapError::OutOfFrames);
+        };
         for page in range.pages() {
             owned.try_reserve(1).map_err(|_| MapError::OutOfFrames)?;
             let frame = mm::frames().allocate().ok_or(MapError::OutOfFrames)?;
             direct::zero(frame);
-            let result =
-                tables.edit(&mut DirectMemory, &mut TableFrames).map(page, frame, PageSize::Small, protection);
+            let result = tables.edit(&mut DirectMemory, &mut TableFrames).map(
+                page,
+                frame,
+                PageSize::Small,
+                protection,
+            );
             if let Err(error) = result {
                 mm::free(frame);
                 return Err(error);
@@ -73,17 +87,21 @@ impl AddressSpace {
     /// When a part of the range is not mapped.
     pub fn fill(&self, at: VirtAddr, bytes: &[u8]) -> Result<(), MapError> {
         let inner = self.inner.lock();
-        let Some(tables) = &inner.tables else { return Err(MapError::OutOfFrames) };
+        let Some(tables) = &inner.tables else {
+            return Err(MapError::OutOfFrames);
+        };
         let mut done = 0;
         while done < bytes.len() {
             let address = at.checked_add(done as u64).ok_or(MapError::Misaligned)?;
-            let target =
-                tables.translate(&DirectMemory, address).ok_or(MapError::NotMapped { at: address })?;
+            let target = tables
+                .translate(&DirectMemory, address)
+                .ok_or(MapError::NotMapped { at: address })?;
             let len = (bytes.len() - done).min((PAGE_SIZE - address.page_offset()) as usize);
             let piece = &bytes[done..done + len];
             // SAFETY: a frame of this space, in the direct map, up to its end (invariants 1 and 4).
             unsafe {
-                (phys_to_virt(target.phys).as_u64() as *mut u8).copy_from_nonoverlapping(piece.as_ptr(), len);
+                (phys_to_virt(target.phys).as_u64() as *mut u8)
+                    .copy_from_nonoverlapping(piece.as_ptr(), len);
             }
             done += len;
         }

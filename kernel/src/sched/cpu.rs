@@ -127,6 +127,11 @@ impl CpuQueue {
         self.load.load(Ordering::Relaxed) != 0 || self.ready.lock().runnable() != 0
     }
 
+    /// Whether nothing is runnable here but the running thread. To be asked by that thread.
+    pub fn is_alone(&self) -> bool {
+        self.load.load(Ordering::Relaxed) <= 1
+    }
+
     /// Counts time; whether another thread should run.
     pub(super) fn tick(&self) -> bool {
         self.ready.lock().tick(time::now_ns()) == Decision::Switch
@@ -163,7 +168,11 @@ impl CpuQueue {
     pub(super) fn leave(&self, thread: *const Thread, fate: Fate) {
         // The idle thread is in no queue, and its reference stays.
         let is_idle = core::ptr::eq(thread, self.idle.get());
-        self.left.set(if is_idle { None } else { Some((Ready(thread), fate)) });
+        self.left.set(if is_idle {
+            None
+        } else {
+            Some((Ready(thread), fate))
+        });
     }
 
     /// The thread that was left by the last switch.
@@ -175,11 +184,15 @@ impl CpuQueue {
 /// The CPU for a thread: the one it is pinned to, or the online one with the least to do.
 pub(super) fn choose(affinity: Affinity) -> &'static PerCpu {
     let pinned = match affinity {
-        Affinity::Pinned(index) => percpu::get(index as usize).filter(|area| area.queue.is_online()),
+        Affinity::Pinned(index) => {
+            percpu::get(index as usize).filter(|area| area.queue.is_online())
+        }
         Affinity::Any => None,
     };
     let lightest = || {
-        percpu::all().filter(|area| area.queue.is_online()).min_by_key(|area| area.queue.load.load(Ordering::Relaxed))
+        percpu::all()
+            .filter(|area| area.queue.is_online())
+            .min_by_key(|area| area.queue.load.load(Ordering::Relaxed))
     };
     pinned.or_else(lightest).unwrap_or_else(percpu::current)
 }

@@ -59,7 +59,8 @@ pub fn adopt_idle(area: &'static PerCpu) {
 /// When memory is short.
 pub fn init_boot() -> Result<(), OutOfMemory> {
     let area = percpu::current();
-    area.queue.set_idle(Thread::adopt("idle", Affinity::Pinned(area.index), None))?;
+    area.queue
+        .set_idle(Thread::adopt("idle", Affinity::Pinned(area.index), None))?;
     adopt_idle(area);
     RUNNING.store(true, Ordering::Release);
     Ok(())
@@ -115,7 +116,10 @@ fn poke(area: &PerCpu) {
     if area.index == percpu::current().index {
         on_reschedule();
     } else {
-        apic::send(area.apic_id.load(Ordering::Relaxed), apic::VECTOR_RESCHEDULE);
+        apic::send(
+            area.apic_id.load(Ordering::Relaxed),
+            apic::VECTOR_RESCHEDULE,
+        );
     }
 }
 
@@ -207,7 +211,9 @@ fn activate(area: &'static PerCpu, from: &Thread, to: &Thread) {
 
 /// Settles the thread that was switched away from. Runs in the context that was switched to, interrupts off.
 fn finish_switch() {
-    let Some((ready, fate)) = percpu::current().queue.take_left() else { return };
+    let Some((ready, fate)) = percpu::current().queue.take_left() else {
+        return;
+    };
     match fate {
         Fate::Requeue | Fate::Yield => ready.forget(),
         Fate::Exit => ready.release(),
@@ -268,10 +274,16 @@ pub fn name_on(area: &PerCpu) -> &str {
 
 /// The program that a CPU runs: for the panic report.
 pub fn module_on(area: &PerCpu) -> &str {
-    thread_on(area).and_then(|thread| thread.process.as_ref()).map_or("?", |process| process.name())
+    thread_on(area)
+        .and_then(|thread| thread.process.as_ref())
+        .map_or("?", |process| process.name())
 }
 
 /// The name of the running thread: for the panic report.
 pub fn current_name() -> &'static str {
-    if percpu::is_ready() { name_on(percpu::current()) } else { "start" }
+    if percpu::is_ready() {
+        name_on(percpu::current())
+    } else {
+        "start"
+    }
 }

@@ -47,7 +47,8 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// A thread of execution in the kernel, or of a process.
 pub struct Thread {
     /// Unique for the life of the system.
-    pub id: u64,
+    #[expect(dead_code, reason = "read by the debugger's commands in scripts/gdb")]
+    id: u64,
     name: Text<32>,
     stack: Option<KernelStack>,
     /// The stack pointer while the thread does not run.
@@ -90,7 +91,11 @@ impl Thread {
         let stack = KernelStack::new()?;
         // SAFETY: the stack is new and ours.
         let stack_pointer = unsafe { switch::prepare(stack.top(), super::first_run) };
-        let fpu = if process.is_some() { Some(fpu::State::new().ok_or(OutOfMemory)?) } else { None };
+        let fpu = if process.is_some() {
+            Some(fpu::State::new().ok_or(OutOfMemory)?)
+        } else {
+            None
+        };
         let thread = Self::with(name, affinity, Some(stack), process, fpu);
         thread.saved_stack.set(stack_pointer);
         thread.start.set(Some(start.into()));
@@ -138,13 +143,19 @@ impl Thread {
 
     /// Before blocking: whether a wake-up came already, which this consumes.
     pub(super) fn consume_wake(&self) -> bool {
-        self.state.compare_exchange(WOKEN, RUNNABLE, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.state
+            .compare_exchange(WOKEN, RUNNABLE, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 
     /// After the switch away from a thread that blocks: whether it is blocked now. If not, a wake-up came in between
     /// and the thread is runnable.
     pub(super) fn settle_block(&self) -> bool {
-        if self.state.compare_exchange(RUNNABLE, BLOCKED, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        if self
+            .state
+            .compare_exchange(RUNNABLE, BLOCKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
             return true;
         }
         self.state.store(RUNNABLE, Ordering::Release);
@@ -172,6 +183,8 @@ impl Thread {
     }
 
     fn exchange(&self, from: u8, to: u8) -> bool {
-        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.state
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
     }
 }

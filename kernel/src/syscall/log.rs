@@ -15,8 +15,15 @@ pub fn write(process: &Process, text: u64, len: u64) -> Result<u64, Error> {
     let mut buffer = [0u8; LOG_WRITE_MAX];
     let bytes = &mut buffer[..len];
     usercopy::read(text, bytes).map_err(|_| Error::BadAddress)?;
-    for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        console::write(log::Level::Info, process.name(), format_args!("{}", Lossy(line)));
+    for line in bytes
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
+        console::write(
+            log::Level::Info,
+            process.name(),
+            format_args!("{}", Lossy(line)),
+        );
     }
     Ok(0)
 }
@@ -29,7 +36,11 @@ impl core::fmt::Display for Lossy<'_> {
         use core::fmt::Write;
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
-                f.write_char(if character.is_control() { '?' } else { character })?;
+                f.write_char(if character.is_control() {
+                    '?'
+                } else {
+                    character
+                })?;
             }
             if !chunk.invalid().is_empty() {
                 f.write_char(char::REPLACEMENT_CHARACTER)?;

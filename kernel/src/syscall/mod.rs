@@ -19,13 +19,24 @@ impl From<Result<u64, Error>> for Outcome {
     fn from(result: Result<u64, Error>) -> Self {
         match result {
             Ok(value) => Self { error: 0, value },
-            Err(error) => Self { error: error.number(), value: 0 },
+            Err(error) => Self {
+                error: error.number(),
+                value: 0,
+            },
         }
     }
 }
 
 /// Entered from the assembly of `arch::syscall`, interrupts off, on the thread's kernel stack.
-pub extern "C" fn dispatch(a0: u64, a1: u64, a2: u64, _a3: u64, _a4: u64, _a5: u64, number: u64) -> Outcome {
+pub extern "C" fn dispatch(
+    a0: u64,
+    a1: u64,
+    a2: u64,
+    _a3: u64,
+    _a4: u64,
+    _a5: u64,
+    number: u64,
+) -> Outcome {
     let outcome = call(number, a0, a1, a2).into();
     crate::sched::before_user_return();
     outcome

@@ -65,7 +65,11 @@ pub fn thread_yield() {
 /// # Errors
 /// `BadHandle`, `WrongType`, `AccessDenied`, `BadAddress`, or `InvalidArgument` when it is too long.
 pub fn log_write(log: Handle, text: &[u8]) -> Result<(), Error> {
-    call(Sysno::LogWrite, [log.0, text.as_ptr() as u64, text.len() as u64, 0, 0, 0]).map(|_| ())
+    call(
+        Sysno::LogWrite,
+        [log.0, text.as_ptr() as u64, text.len() as u64, 0, 0, 0],
+    )
+    .map(|_| ())
 }
 
 /// Nanoseconds since the kernel's start.

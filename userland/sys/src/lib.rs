@@ -40,7 +40,10 @@ pub struct Line {
 impl Line {
     /// An empty line.
     pub const fn new() -> Self {
-        Self { bytes: [0; abi::LOG_WRITE_MAX], len: 0 }
+        Self {
+            bytes: [0; abi::LOG_WRITE_MAX],
+            len: 0,
+        }
     }
 
     /// The text so far.

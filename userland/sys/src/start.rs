@@ -98,7 +98,10 @@ mod entry {
 ///
 /// # Safety
 /// `stack` points to a System V initial stack that stays as it is.
-#[cfg_attr(not(target_os = "none"), allow(dead_code, reason = "called by the entry point only"))]
+#[cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "called by the entry point only")
+)]
 unsafe fn start(stack: *const u64) -> Context {
     // SAFETY: argc, then argc pointers and a null, then the environment's pointers and a null, then pairs up to a null tag.
     unsafe {
@@ -109,7 +112,13 @@ unsafe fn start(stack: *const u64) -> Context {
             at = at.add(1);
         }
         at = at.add(1);
-        let mut context = Context { argc, argv, log: None, own: None, abi_version: 0 };
+        let mut context = Context {
+            argc,
+            argv,
+            log: None,
+            own: None,
+            abi_version: 0,
+        };
         while *at != auxv::NULL {
             let value = *at.add(1);
             match *at {

@@ -105,7 +105,8 @@ fn read(register: u32) -> u32 {
         if is_x2apic() {
             Msr::new(X2APIC_MSRS + register).read() as u32
         } else {
-            ((PAGE.load(Ordering::Relaxed) + u64::from(register) * 16) as *const u32).read_volatile()
+            ((PAGE.load(Ordering::Relaxed) + u64::from(register) * 16) as *const u32)
+                .read_volatile()
         }
     }
 }
@@ -116,7 +117,8 @@ fn write(register: u32, value: u32) {
         if is_x2apic() {
             Msr::new(X2APIC_MSRS + register).write(u64::from(value));
         } else {
-            ((PAGE.load(Ordering::Relaxed) + u64::from(register) * 16) as *mut u32).write_volatile(value);
+            ((PAGE.load(Ordering::Relaxed) + u64::from(register) * 16) as *mut u32)
+                .write_volatile(value);
         }
     }
 }
@@ -129,7 +131,10 @@ pub fn end_of_interrupt() {
 /// Routes the NMI input pin `lint` (0 or 1) of this CPU to the NMI vector, edge or level as the firmware says.
 pub fn set_nmi_pin(lint: u8, active_low: bool, level: bool) {
     let register = if lint == 0 { LVT_LINT0 } else { LVT_LINT1 };
-    write(register, DELIVER_NMI | u32::from(active_low) << 13 | u32::from(level) << 15);
+    write(
+        register,
+        DELIVER_NMI | u32::from(active_low) << 13 | u32::from(level) << 15,
+    );
 }
 
 /// Sends a command to one CPU. Commands to xAPIC ids above 255 go nowhere: such CPUs exist only in x2APIC mode.
@@ -154,12 +159,16 @@ fn command(apic_id: u32, low: u32) {
 
 /// Sends an ordinary interrupt.
 pub fn send(apic_id: u32, vector: u8) {
-    x86_64::instructions::interrupts::without_interrupts(|| command(apic_id, LEVEL_ASSERT | u32::from(vector)));
+    x86_64::instructions::interrupts::without_interrupts(|| {
+        command(apic_id, LEVEL_ASSERT | u32::from(vector))
+    });
 }
 
 /// Sends a non-maskable interrupt.
 pub fn send_nmi(apic_id: u32) {
-    x86_64::instructions::interrupts::without_interrupts(|| command(apic_id, LEVEL_ASSERT | DELIVER_NMI));
+    x86_64::instructions::interrupts::without_interrupts(|| {
+        command(apic_id, LEVEL_ASSERT | DELIVER_NMI)
+    });
 }
 
 /// Sends INIT, asserted and, for the APICs of old, de-asserted.
@@ -193,7 +202,11 @@ pub fn stop_measuring() {
 
 /// Makes the timer of this CPU ready for one-shot interrupts.
 pub fn enable_timer() {
-    let mode = if cpuid::features().tsc_deadline { TIMER_DEADLINE_MODE } else { 0 };
+    let mode = if cpuid::features().tsc_deadline {
+        TIMER_DEADLINE_MODE
+    } else {
+        0
+    };
     write(LVT_TIMER, mode | u32::from(VECTOR_TIMER));
     if mode != 0 {
         // The mode must be in place before the first deadline (11.5.4.1).

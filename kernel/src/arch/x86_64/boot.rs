@@ -26,5 +26,13 @@ extern "C" fn _start() -> ! {
 /// The tables map the kernel image where it is, and the stack; nothing of the old stack is used any more.
 #[unsafe(naked)]
 pub unsafe extern "C" fn move_to(root: u64, stack: u64, then: extern "C" fn() -> !) -> ! {
-    naked_asm!("mov cr3, rdi", "mov rsp, rsi", "xor ebp, ebp", "push 0", "push 0", "call rdx", "ud2")
+    naked_asm!(
+        "mov cr3, rdi",
+        "mov rsp, rsi",
+        "xor ebp, ebp",
+        "push 0",
+        "push 0",
+        "call rdx",
+        "ud2"
+    )
 }

@@ -34,7 +34,12 @@ static FEATURES: Once<Features> = Once::new();
 pub fn leaf(leaf: u32, subleaf: u32) -> CpuidResult {
     let highest = __cpuid_count(leaf & 0xf000_0000, 0).eax;
     if leaf > highest || highest & 0xf000_0000 != leaf & 0xf000_0000 {
-        return CpuidResult { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+        return CpuidResult {
+            eax: 0,
+            ebx: 0,
+            ecx: 0,
+            edx: 0,
+        };
     }
     __cpuid_count(leaf, subleaf)
 }
@@ -58,7 +63,11 @@ pub fn features() -> &'static Features {
             smep: bit(structured.ebx, 7),
             smap: bit(structured.ebx, 20),
             umip: bit(structured.ecx, 2),
-            physical_bits: if sizes.eax & 0xff == 0 { 36 } else { (sizes.eax & 0xff) as u8 },
+            physical_bits: if sizes.eax & 0xff == 0 {
+                36
+            } else {
+                (sizes.eax & 0xff) as u8
+            },
             tsc_hz: stated_tsc_hz(bit(basic.ecx, 31)),
         }
     })
@@ -70,13 +79,21 @@ fn stated_tsc_hz(under_hypervisor: bool) -> u64 {
     if ratio.eax != 0 && ratio.ebx != 0 && ratio.ecx != 0 {
         return u64::from(ratio.ecx) * u64::from(ratio.ebx) / u64::from(ratio.eax);
     }
-    if under_hypervisor { u64::from(leaf(0x4000_0010, 0).eax) * 1000 } else { 0 }
+    if under_hypervisor {
+        u64::from(leaf(0x4000_0010, 0).eax) * 1000
+    } else {
+        0
+    }
 }
 
 /// The local APIC id of the CPU that runs this: from leaf 0xb where there is one (32 bits), else from leaf 1.
 pub fn apic_id() -> u32 {
     let topology = leaf(0xb, 0);
-    if topology.ebx != 0 { topology.edx } else { leaf(1, 0).ebx >> 24 }
+    if topology.ebx != 0 {
+        topology.edx
+    } else {
+        leaf(1, 0).ebx >> 24
+    }
 }
 
 /// Sets the control registers of this CPU: no-execute, write protection in the kernel, global pages, SSE for user
@@ -91,7 +108,9 @@ pub unsafe fn enable() {
     unsafe {
         Efer::update(|flags| flags.insert(EferFlags::NO_EXECUTE_ENABLE));
         Cr0::update(|flags| {
-            flags.insert(Cr0Flags::WRITE_PROTECT | Cr0Flags::MONITOR_COPROCESSOR | Cr0Flags::NUMERIC_ERROR);
+            flags.insert(
+                Cr0Flags::WRITE_PROTECT | Cr0Flags::MONITOR_COPROCESSOR | Cr0Flags::NUMERIC_ERROR,
+            );
             flags.remove(
                 Cr0Flags::EMULATE_COPROCESSOR
                     | Cr0Flags::TASK_SWITCHED
@@ -103,7 +122,10 @@ pub unsafe fn enable() {
             flags.insert(Cr4Flags::PAGE_GLOBAL | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE);
             flags.remove(Cr4Flags::TIMESTAMP_DISABLE | Cr4Flags::FSGSBASE | Cr4Flags::PCID);
             flags.set(Cr4Flags::OSXSAVE, features.xsave);
-            flags.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, features.smep);
+            flags.set(
+                Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION,
+                features.smep,
+            );
             flags.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, features.smap);
             flags.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, features.umip);
         });

@@ -33,7 +33,10 @@ const AVX512: u64 = 0b111 << 5;
 pub fn init_cpu() {
     let format = FORMAT.call_once(|| {
         if !cpuid::features().xsave {
-            return Format { components: 0, size: 512 };
+            return Format {
+                components: 0,
+                size: 512,
+            };
         }
         let mut components = u64::from(cpuid::leaf(0xd, 0).eax) & WANTED;
         if components & AVX == 0 || components & AVX512 != AVX512 {
@@ -41,7 +44,10 @@ pub fn init_cpu() {
         }
         set_components(components);
         // Only now: the size in EBX is that of the components that are on.
-        Format { components, size: (cpuid::leaf(0xd, 0).ebx as usize).max(576) }
+        Format {
+            components,
+            size: (cpuid::leaf(0xd, 0).ebx as usize).max(576),
+        }
     });
     if format.components != 0 {
         set_components(format.components);
@@ -54,7 +60,10 @@ fn set_components(components: u64) {
 }
 
 fn format() -> Format {
-    FORMAT.get().copied().unwrap_or(Format { components: 0, size: 512 })
+    FORMAT.get().copied().unwrap_or(Format {
+        components: 0,
+        size: 512,
+    })
 }
 
 /// One thread's saved extended registers.

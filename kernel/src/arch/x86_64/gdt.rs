@@ -67,7 +67,10 @@ impl Tables {
         let data = self.gdt.append(Descriptor::kernel_data_segment());
         let user_data = self.gdt.append(Descriptor::user_data_segment());
         let user_code = self.gdt.append(Descriptor::user_code_segment());
-        debug_assert_eq!((code.0, data.0, user_data.0, user_code.0), (KERNEL_CODE, KERNEL_DATA, USER_DATA, USER_CODE));
+        debug_assert_eq!(
+            (code.0, data.0, user_data.0, user_code.0),
+            (KERNEL_CODE, KERNEL_DATA, USER_DATA, USER_CODE)
+        );
         let tss = self.gdt.append(Descriptor::tss_segment(&self.tss));
         self.gdt.load();
         // SAFETY: the selectors are of the table that was loaded just now; the stacks of the TSS are ours.

@@ -168,7 +168,11 @@ pub unsafe fn init_boot() {
         // INT3 in user mode is a breakpoint; any other vector that user code names is a protection fault.
         let level = if vector == 3 { USER_GATE } else { 0 };
         // SAFETY: the table has 256 entries of 16 bytes and nobody else uses it yet.
-        unsafe { table.add(vector).write(gate(VirtAddr::from_ptr(*entry as *const ()), ist) | level) };
+        unsafe {
+            table
+                .add(vector)
+                .write(gate(VirtAddr::from_ptr(*entry as *const ()), ist) | level)
+        };
     }
     // SAFETY: the table was filled above.
     unsafe { load() };

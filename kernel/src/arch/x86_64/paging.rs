@@ -20,7 +20,10 @@ struct BootStack {
 // SAFETY: only the boot CPU's stack pointer refers to it.
 unsafe impl Sync for BootStack {}
 
-static BOOT_STACK: BootStack = BootStack { guard: [0; PAGE_SIZE as usize], stack: UnsafeCell::new([0; 64 * 1024]) };
+static BOOT_STACK: BootStack = BootStack {
+    guard: [0; PAGE_SIZE as usize],
+    stack: UnsafeCell::new([0; 64 * 1024]),
+};
 
 /// The page below the boot stack.
 pub fn boot_stack_guard() -> VirtRange {
@@ -47,7 +50,9 @@ pub fn flush_local(flush: &Flush) {
 pub unsafe fn load(root: PhysAddr) {
     let (current, flags) = Cr3::read_raw();
     if current.start_address().as_u64() != root.as_u64() {
-        let frame = x86_64::structures::paging::PhysFrame::containing_address(x86_64::PhysAddr::new(root.as_u64()));
+        let frame = x86_64::structures::paging::PhysFrame::containing_address(
+            x86_64::PhysAddr::new(root.as_u64()),
+        );
         let _ = flags;
         // SAFETY: the caller vouches for the tables; PCID is off, so that the low bits are zero.
         unsafe { Cr3::write_raw(frame, 0) };
@@ -67,7 +72,10 @@ pub unsafe fn load_kernel_tables() {
 fn current_tables() -> Option<PageTable> {
     let root = Frame::starting_at(PhysAddr::new(Cr3::read_raw().0.start_address().as_u64()))?;
     let five = Cr4::read().contains(Cr4Flags::L5_PAGING);
-    Some(PageTable::from_root(root, if five { Levels::Five } else { Levels::Four }))
+    Some(PageTable::from_root(
+        root,
+        if five { Levels::Five } else { Levels::Four },
+    ))
 }
 
 /// Whether a word at this kernel address can be read without a fault, by a walk of the tables in use. Takes no lock.
@@ -98,7 +106,8 @@ pub struct Trampoline(Option<PageTable>);
 impl Trampoline {
     /// Tables for the trampoline at `page`, or `None` when there is no frame below 4 GiB.
     pub fn new(page: PhysAddr) -> Option<Self> {
-        let mut tables = PageTable::new_sharing(&mm::kernel_tables(), &mut DirectMemory, &mut LowFrames).ok()?;
+        let mut tables =
+            PageTable::new_sharing(&mm::kernel_tables(), &mut DirectMemory, &mut LowFrames).ok()?;
         let identity = Page::starting_at(VirtAddr::new(page.as_u64()))?;
         let frame = Frame::starting_at(page)?;
         let mapped = tables.edit(&mut DirectMemory, &mut LowFrames).map(
@@ -113,12 +122,18 @@ impl Trampoline {
 
     /// The root, for CR3.
     pub fn root(&self) -> u32 {
-        self.0.as_ref().map_or(0, |tables| tables.root().start().as_u64() as u32)
+        self.0
+            .as_ref()
+            .map_or(0, |tables| tables.root().start().as_u64() as u32)
     }
 
     /// CR4 for the first instructions in long mode: PAE, and as many levels as the boot CPU has.
     pub fn cr4(&self) -> u32 {
-        let levels = if boot::info().five_levels { Cr4Flags::L5_PAGING } else { Cr4Flags::empty() };
+        let levels = if boot::info().five_levels {
+            Cr4Flags::L5_PAGING
+        } else {
+            Cr4Flags::empty()
+        };
         (Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | levels).bits() as u32
     }
 }

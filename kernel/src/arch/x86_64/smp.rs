@@ -185,14 +185,18 @@ pub enum SmpError {
 impl core::fmt::Display for SmpError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::NoLowMemory => "the memory map has no usable page below 1 MiB for the start-up code",
+            Self::NoLowMemory => {
+                "the memory map has no usable page below 1 MiB for the start-up code"
+            }
             Self::OutOfMemory => "memory is too short for their stacks and tables",
         })
     }
 }
 
-/// How long the processors together get to answer.
+/// How long the processors together get to answer, and how much longer for each: they come within milliseconds, but an
+/// emulator that runs many of them on few of its own takes its time.
 const PATIENCE_NS: u64 = 5_000_000_000;
+const PATIENCE_FOR_EACH_NS: u64 = 50_000_000;
 /// Time between INIT and STARTUP. The 10 ms of the MultiProcessor Specification (B.4) are for processors without an
 /// integrated APIC; those of our floor accept STARTUP at once.
 const INIT_PAUSE_NS: u64 = 200_000;
@@ -208,7 +212,10 @@ const SECOND_STARTUP_NS: u64 = 10_000_000;
 /// Once, on the boot CPU, with the clock, the APIC and the memory system ready (invariant 3).
 pub unsafe fn start(apic_ids: &[u32]) -> Result<Report, SmpError> {
     if apic_ids.is_empty() {
-        return Ok(Report { online: 1, missing: Vec::new() });
+        return Ok(Report {
+            online: 1,
+            missing: Vec::new(),
+        });
     }
     let page = mm::frames()
         .allocate_contiguous(1, 1, Some(PhysAddr::new(0x10_0000)))
@@ -229,15 +236,22 @@ pub unsafe fn start(apic_ids: &[u32]) -> Result<Report, SmpError> {
         apic::send_startup(slot.apic_id, startup_page);
     }
     let began = time::now_ns();
+    let patience = PATIENCE_NS + PATIENCE_FOR_EACH_NS * slots.len() as u64;
     let mut repeated = false;
-    while slots.iter().any(|slot| slot.state.load(Ordering::Acquire) != ONLINE) {
+    while slots
+        .iter()
+        .any(|slot| slot.state.load(Ordering::Acquire) != ONLINE)
+    {
         let waited = time::now_ns() - began;
-        if waited > PATIENCE_NS {
+        if waited > patience {
             break;
         }
         if waited > SECOND_STARTUP_NS && !repeated {
             repeated = true;
-            for slot in slots.iter().filter(|slot| slot.state.load(Ordering::Acquire) == WAITING) {
+            for slot in slots
+                .iter()
+                .filter(|slot| slot.state.load(Ordering::Acquire) == WAITING)
+            {
                 apic::send_startup(slot.apic_id, startup_page);
             }
         }
@@ -287,20 +301,31 @@ unsafe fn write_trampoline(page: PhysAddr, tables: &paging::Trampoline, slots: &
         count: slots.len() as u64,
         entry: ap_main as *const () as u64,
         // Null; 32-bit code, 64-bit code, data: flat.
-        gdt: [0, 0x00cf_9b00_0000_ffff, 0x00af_9b00_0000_ffff, 0x00cf_9300_0000_ffff],
+        gdt: [
+            0,
+            0x00cf_9b00_0000_ffff,
+            0x00af_9b00_0000_ffff,
+            0x00cf_9300_0000_ffff,
+        ],
     };
     let target = mm::phys_to_virt(page).as_u64() as *mut u8;
     let len = offset(&raw const ap_trampoline_end) as usize;
     // SAFETY: the page is ours (caller), the code with its parameters is shorter than a page, the sources are static.
     unsafe {
         target.copy_from_nonoverlapping(&raw const ap_trampoline_start, len);
-        target.add(parameters_at as usize).cast::<Parameters>().write_unaligned(parameters);
+        target
+            .add(parameters_at as usize)
+            .cast::<Parameters>()
+            .write_unaligned(parameters);
     }
 }
 
 /// Sorts out who came, and gives the trampoline back if nobody can still be on the way.
 fn finish(slots: Vec<Slot>, page: PhysAddr, tables: paging::Trampoline) -> Report {
-    let mut report = Report { online: 1, missing: Vec::new() };
+    let mut report = Report {
+        online: 1,
+        missing: Vec::new(),
+    };
     for slot in &slots {
         let abandoned = slot
             .state
@@ -309,7 +334,9 @@ fn finish(slots: Vec<Slot>, page: PhysAddr, tables: paging::Trampoline) -> Repor
         if !abandoned && slot.state.load(Ordering::Acquire) == ONLINE {
             report.online += 1;
         } else {
-            report.missing.push(Missing { apic_id: slot.apic_id });
+            report.missing.push(Missing {
+                apic_id: slot.apic_id,
+            });
         }
     }
     if report.missing.is_empty() {

@@ -43,7 +43,16 @@ extern "C" fn start() {
 /// `top` is the 16-byte aligned end of a mapped stack that nobody uses.
 pub unsafe fn prepare(top: u64, entry: extern "C" fn() -> !) -> u64 {
     // r15, r14, r13, r12, rbx, rbp, return address, and a word to keep the alignment.
-    let words: [u64; 8] = [0, 0, 0, 0, entry as usize as u64, 0, start as *const () as u64, 0];
+    let words: [u64; 8] = [
+        0,
+        0,
+        0,
+        0,
+        entry as usize as u64,
+        0,
+        start as *const () as u64,
+        0,
+    ];
     let base = top - size_of_val(&words) as u64;
     // SAFETY: the caller gives the stack; the words fit below its top.
     unsafe { (base as *mut [u64; 8]).write(words) };

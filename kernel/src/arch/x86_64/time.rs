@@ -47,7 +47,12 @@ static FIRST_USER: AtomicU64 = AtomicU64::new(0);
 /// To be called just before user mode is entered for the first time by a thread; the first of all counts.
 pub fn note_user_entry() {
     if FIRST_USER.load(Ordering::Relaxed) == 0 {
-        let _ = FIRST_USER.compare_exchange(0, ticks_since_start(), Ordering::Relaxed, Ordering::Relaxed);
+        let _ = FIRST_USER.compare_exchange(
+            0,
+            ticks_since_start(),
+            Ordering::Relaxed,
+            Ordering::Relaxed,
+        );
     }
 }
 
@@ -90,16 +95,26 @@ pub fn spin_ns(ns: u64) {
 /// Arms this CPU's timer for the given time on the monotonic clock.
 pub fn arm_timer_at(deadline_ns: u64) {
     let delay_ns = deadline_ns.saturating_sub(now_ns());
-    let delay_ticks = (u128::from(delay_ns) << 32) / u128::from(NS_PER_TICK.load(Ordering::Relaxed).max(1));
-    let deadline = tsc().saturating_add(u64::try_from(delay_ticks).unwrap_or(u64::MAX)).max(1);
+    let delay_ticks =
+        (u128::from(delay_ns) << 32) / u128::from(NS_PER_TICK.load(Ordering::Relaxed).max(1));
+    let deadline = tsc()
+        .saturating_add(u64::try_from(delay_ticks).unwrap_or(u64::MAX))
+        .max(1);
     let timer = scale(delay_ns, TIMER_TICKS_PER_NS.load(Ordering::Relaxed));
     apic::arm_timer(deadline, u32::try_from(timer).unwrap_or(u32::MAX));
 }
 
 /// A free-running counter of known frequency.
 enum Reference {
-    Hpet { counter: *const u64, period_fs: u64, wide: bool },
-    PmTimer { register: PmRegister, wide: bool },
+    Hpet {
+        counter: *const u64,
+        period_fs: u64,
+        wide: bool,
+    },
+    PmTimer {
+        register: PmRegister,
+        wide: bool,
+    },
 }
 
 enum PmRegister {
@@ -112,7 +127,11 @@ impl Reference {
         match self {
             // SAFETY: the mapped HPET's main counter (invariant 8); a 32-bit counter is read by its low half.
             Self::Hpet { counter, wide, .. } => unsafe {
-                if *wide { counter.read_volatile() } else { u64::from(counter.cast::<u32>().read_volatile()) }
+                if *wide {
+                    counter.read_volatile()
+                } else {
+                    u64::from(counter.cast::<u32>().read_volatile())
+                }
             },
             Self::PmTimer { register, wide } => {
                 // SAFETY: the ACPI timer's port or mapped register; reading has no effect (invariant 8).
@@ -130,12 +149,22 @@ impl Reference {
     /// Nanoseconds from one reading to a later one, which is less than one wrap away.
     fn elapsed_ns(&self, from: u64, to: u64) -> u64 {
         let (mask, numerator, denominator) = match self {
-            Self::Hpet { period_fs, wide, .. } => {
-                (if *wide { u64::MAX } else { u64::from(u32::MAX) }, *period_fs, FEMTOSECONDS / 1_000_000_000)
-            }
-            Self::PmTimer { wide, .. } => {
-                (if *wide { u64::from(u32::MAX) } else { 0xff_ffff }, 1_000_000_000, PM_TIMER_HZ)
-            }
+            Self::Hpet {
+                period_fs, wide, ..
+            } => (
+                if *wide { u64::MAX } else { u64::from(u32::MAX) },
+                *period_fs,
+                FEMTOSECONDS / 1_000_000_000,
+            ),
+            Self::PmTimer { wide, .. } => (
+                if *wide {
+                    u64::from(u32::MAX)
+                } else {
+                    0xff_ffff
+                },
+                1_000_000_000,
+                PM_TIMER_HZ,
+            ),
         };
         let ticks = to.wrapping_sub(from) & mask;
         (u128::from(ticks) * u128::from(numerator) / u128::from(denominator)) as u64
@@ -195,7 +224,10 @@ fn pm_timer(timer: &PmTimer) -> Option<Reference> {
         }
         None => return None,
     };
-    Some(Reference::PmTimer { register, wide: timer.bits == 32 })
+    Some(Reference::PmTimer {
+        register,
+        wide: timer.bits == 32,
+    })
 }
 
 /// What the clock was set by.
@@ -219,7 +251,11 @@ pub fn calibrate(hpet_at: Option<PhysAddr>, pm: Option<&PmTimer>) -> Source {
         let hz = if stated != 0 { stated } else { 1_000_000_000 };
         set_frequency(hz);
         measure_timer_by_tsc();
-        return if stated != 0 { Source::Stated } else { Source::Assumed };
+        return if stated != 0 {
+            Source::Stated
+        } else {
+            Source::Assumed
+        };
     };
     apic::start_measuring();
     let (tsc_from, from, timer_from) = reference.sample();
@@ -234,11 +270,18 @@ pub fn calibrate(hpet_at: Option<PhysAddr>, pm: Option<&PmTimer>) -> Source {
     if ns < reference.window_ns() {
         set_frequency(if stated != 0 { stated } else { 1_000_000_000 });
         measure_timer_by_tsc();
-        return if stated != 0 { Source::Stated } else { Source::Assumed };
+        return if stated != 0 {
+            Source::Stated
+        } else {
+            Source::Assumed
+        };
     }
     let measured = u128::from(tsc_to - tsc_from) * 1_000_000_000 / u128::from(ns);
     set_frequency(if stated != 0 { stated } else { measured as u64 });
-    TIMER_TICKS_PER_NS.store(((u128::from(timer) << 32) / u128::from(ns)) as u64, Ordering::Relaxed);
+    TIMER_TICKS_PER_NS.store(
+        ((u128::from(timer) << 32) / u128::from(ns)) as u64,
+        Ordering::Relaxed,
+    );
     match reference {
         Reference::Hpet { .. } => Source::Hpet,
         Reference::PmTimer { .. } => Source::PmTimer,
@@ -250,7 +293,10 @@ const STUCK_TICKS: u64 = 1_000_000_000;
 
 fn set_frequency(hz: u64) {
     TSC_HZ.store(hz, Ordering::Relaxed);
-    NS_PER_TICK.store(((1_000_000_000u128 << 32) / u128::from(hz.max(1))) as u64, Ordering::Relaxed);
+    NS_PER_TICK.store(
+        ((1_000_000_000u128 << 32) / u128::from(hz.max(1))) as u64,
+        Ordering::Relaxed,
+    );
 }
 
 fn measure_timer_by_tsc() {
@@ -260,5 +306,8 @@ fn measure_timer_by_tsc() {
     let ticks = apic::timer_elapsed();
     let ns = (now_ns() - from).max(1);
     apic::stop_measuring();
-    TIMER_TICKS_PER_NS.store(((u128::from(ticks) << 32) / u128::from(ns)) as u64, Ordering::Relaxed);
+    TIMER_TICKS_PER_NS.store(
+        ((u128::from(ticks) << 32) / u128::from(ns)) as u64,
+        Ordering::Relaxed,
+    );
 }

@@ -42,12 +42,19 @@ unsafe extern "C" fn copy(target: *mut u8, source: *const u8, count: usize) -> u
 
 /// Where to go on after a fault at `rip`, if that is an instruction of this module.
 pub fn fixup(rip: u64) -> Option<u64> {
-    layout::fixups().iter().find(|[at, _]| *at == rip).map(|[_, target]| *target)
+    layout::fixups()
+        .iter()
+        .find(|[at, _]| *at == rip)
+        .map(|[_, target]| *target)
 }
 
 fn check(address: u64, len: usize) -> Result<(), BadAddress> {
     let end = address.checked_add(len as u64).ok_or(BadAddress)?;
-    if end <= USER_END { Ok(()) } else { Err(BadAddress) }
+    if end <= USER_END {
+        Ok(())
+    } else {
+        Err(BadAddress)
+    }
 }
 
 fn guarded(target: *mut u8, source: *const u8, len: usize) -> Result<(), BadAddress> {

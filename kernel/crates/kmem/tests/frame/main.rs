@@ -412,5 +412,11 @@ fn the_storage_may_move() {
     }
     assert_eq!(model.len(), 40 * 256);
     let refused = frames.relocate(&mut []);
-    assert!(matches!(refused, Err(FrameError::StorageTooSmall { needed: 1, given: 0 })));
+    assert!(matches!(
+        refused,
+        Err(FrameError::StorageTooSmall {
+            needed: 1,
+            given: 0
+        })
+    ));
 }
