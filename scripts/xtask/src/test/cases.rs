@@ -240,6 +240,36 @@ pub fn all() -> Vec<Case> {
             cpu: "max,-la57",
             ..hello("paging-4-level-limine")
         },
+        // A processor in the firmware's list that never answers.
+        Case {
+            words: "ghostcpu=77",
+            smp: 2,
+            expect: vec![
+                GREETING,
+                Text("the processor with APIC id 77 did not start; it is left out"),
+                Text("2 of 2 processors up"),
+                Never("KERNEL PANIC"),
+            ],
+            ..hello("silent-processor")
+        },
+        // Every system call, with arguments good and bad.
+        Case {
+            cmd: Some("abi"),
+            expect: vec![
+                Pattern(r"abi: [1-9]\d* passed, 0 failed"),
+                Never("KERNEL PANIC"),
+            ],
+            ..hello("abi")
+        },
+        Case {
+            cmd: Some("@all abi"),
+            smp: 4,
+            expect: vec![
+                Pattern(r"abi: [1-9]\d* passed, 0 failed"),
+                Never("KERNEL PANIC"),
+            ],
+            ..hello("abi-everywhere")
+        },
         Case {
             words: "maxcpus=2",
             ..smp("maxcpus", 4, "2 of 4 processors up")
