@@ -41,7 +41,8 @@ pub fn wait_until(condition: impl Fn() -> bool) -> bool {
         }
         sched::yield_now();
         interrupts::disable();
-        if percpu::current().need_resched.get() {
+        let area = percpu::current();
+        if area.need_resched.get() || !area.queue.is_alone() {
             interrupts::enable();
         } else {
             time::arm_timer_at(time::now_ns() + LOOK_NS);
