@@ -1,5 +1,5 @@
 //! Checks the system calls from the user's side: `abi` runs all checks and prints each that fails, then
-//! `abi: N passed, N failed`; `abi quiet` prints only what fails; `abi vectors SEED` keeps a pattern in the vector
+//! `N passed, N failed`; `abi quiet` prints only what fails; `abi vectors SEED` keeps a pattern in the vector
 //! registers for a while and checks that nobody changes it. Status 0: everything holds.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
@@ -78,7 +78,7 @@ fn main_of_program(context: &Context) -> u64 {
     if !is_quiet || report.failed != 0 {
         println!(
             context,
-            "abi: {} passed, {} failed", report.passed, report.failed
+            "{} passed, {} failed", report.passed, report.failed
         );
     }
     u64::from(report.failed != 0)

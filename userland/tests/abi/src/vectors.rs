@@ -169,6 +169,20 @@ pub fn initial(report: &mut Report<'_>) {
     );
 }
 
+/// Waits for a part of a time slice with the flag AC set, so that the kernel is often entered with it.
+fn wait_with_alignment_check() {
+    // SAFETY: alignment is checked only if the kernel asks for it (CR0.AM), and nothing is accessed meanwhile but the
+    // stack, by words.
+    unsafe {
+        asm!(
+            "pushfq", "or qword ptr [rsp], 0x40000", "popfq",
+            "2:", "pause", "dec {rounds:e}", "jnz 2b",
+            "pushfq", "and qword ptr [rsp], -0x40001", "popfq",
+            rounds = inout(reg) 20_000 => _,
+        );
+    }
+}
+
 /// Holds a pattern for a while, yielding half of the time and waiting for the end of the time slice in the other half.
 pub fn hold(report: &mut Report<'_>, seed: u64, duration_ns: u64) {
     let avx = has_avx();
@@ -181,10 +195,7 @@ pub fn hold(report: &mut Report<'_>, seed: u64, duration_ns: u64) {
         if elapsed < duration_ns / 2 {
             call::thread_yield();
         } else {
-            for _ in 0..20_000 {
-                // SAFETY: a hint without effect.
-                unsafe { asm!("pause", options(nomem, nostack, preserves_flags)) };
-            }
+            wait_with_alignment_check();
         }
         let found = State::read(avx, true);
         rounds += 1;
