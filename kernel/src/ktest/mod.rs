@@ -62,6 +62,7 @@ pub fn run() -> u64 {
     let (mut passed, mut failed) = (0u64, 0u64);
     for (name, test) in TESTS {
         log::debug!("{name}");
+        tools::wait_for_stragglers();
         let start = time::now_ns();
         let outcome = test();
         let ms = (time::now_ns() - start) / 1_000_000;

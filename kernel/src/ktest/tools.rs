@@ -20,6 +20,8 @@ use crate::sched::thread::{Affinity, Thread};
 
 /// How long a test may wait for something that must happen: much more than a loaded emulator needs.
 pub const PATIENCE_NS: u64 = 60_000_000_000;
+/// How long what a thread held may take to come back after its end.
+const SETTLE_NS: u64 = 10_000_000_000;
 /// How long a wait sleeps before it looks again.
 const LOOK_NS: u64 = 1_000_000;
 
@@ -31,7 +33,11 @@ pub fn online() -> impl Iterator<Item = &'static PerCpu> {
 /// Lets others run, and sleeps while there are none, until a condition holds; false when it takes longer than
 /// [`PATIENCE_NS`].
 pub fn wait_until(condition: impl Fn() -> bool) -> bool {
-    let end = time::now_ns() + PATIENCE_NS;
+    wait_for(PATIENCE_NS, condition)
+}
+
+fn wait_for(limit_ns: u64, condition: impl Fn() -> bool) -> bool {
+    let end = time::now_ns() + limit_ns;
     loop {
         if condition() {
             return true;
@@ -49,6 +55,11 @@ pub fn wait_until(condition: impl Fn() -> bool) -> bool {
             interrupts::enable_and_hlt();
         }
     }
+}
+
+/// Waits until this thread is the only one: one that a test has heard the last of may still be on its way out.
+pub fn wait_for_stragglers() {
+    wait_for(SETTLE_NS, || sched::thread_count() == 1);
 }
 
 /// Starts a kernel thread on a CPU.
@@ -157,7 +168,7 @@ impl Account {
 
     /// Waits until everything is as it was: the last thread to end gives its stack back a little after it was heard of.
     pub fn check_same(&self) -> Result<(), String> {
-        if wait_until(|| Self::now() == *self) {
+        if wait_for(SETTLE_NS, || Self::now() == *self) {
             Ok(())
         } else {
             Err(format!("before: {self}; after: {}", Self::now()))

@@ -140,7 +140,6 @@ pub fn block() {
 /// Ends the running thread.
 pub fn exit_current() -> ! {
     interrupts::disable();
-    THREADS.fetch_sub(1, Ordering::AcqRel);
     schedule(Fate::Exit);
     unreachable!("a thread that has ended was scheduled again")
 }
@@ -216,7 +215,11 @@ fn finish_switch() {
     };
     match fate {
         Fate::Requeue | Fate::Yield => ready.forget(),
-        Fate::Exit => ready.release(),
+        Fate::Exit => {
+            ready.release();
+            // Only now, so that a thread that is not counted any more has given everything back.
+            THREADS.fetch_sub(1, Ordering::AcqRel);
+        }
         Fate::Block => {
             if ready.thread().settle_block() {
                 // The reference that the queue held is gone; whoever wakes it brings a new one.
