@@ -30,14 +30,14 @@ pub fn crash(kind: &str) {
 fn page_fault() {
     // Not mapped: between the heap's range and that of the stacks.
     let nowhere = black_box(0xffff_c2ff_0000_1000 as *mut u64);
-    // SAFETY: none, on purpose: the access faults, which is what this is for.
+    // SAFETY: nothing is mapped there, so that no memory changes: the access faults, which is what this is for.
     unsafe { nowhere.write_volatile(1) };
 }
 
 #[inline(never)]
 fn double_fault() {
     // A page fault whose handler's stack is not mapped either: the second fault has nowhere to go but to its own stack.
-    // SAFETY: none, on purpose: the stack pointer is broken so that the next interrupt cannot be delivered.
+    // SAFETY: control does not come back: the push faults, and with no stack for that fault the double fault ends the system.
     unsafe {
         core::arch::asm!("mov rsp, {}", "push 0", in(reg) 0xffff_c2ff_0000_1000u64, options(noreturn))
     }

@@ -76,7 +76,7 @@ pub fn early_screen() {
     let info = boot::info();
     if let Some(framebuffer) = wanted_framebuffer() {
         let base = VirtAddr::new(info.direct_map.wrapping_add(framebuffer.address.as_u64()));
-        // SAFETY: the boot loader maps the framebuffer in its direct map; `mm::tables_are_loaded` ends the use of it.
+        // SAFETY: the boot loader maps the framebuffer in its direct map; `panic::drop_early_screen` ends the use of it.
         panic::set_early_screen(unsafe { Painter::new(base, framebuffer) });
     }
 }

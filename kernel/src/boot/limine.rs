@@ -188,8 +188,10 @@ fn memory_map(info: &mut BootInfo) -> Result<(), BootError> {
         .get_response()
         .ok_or(BootError::Missing("memory map"))?
         .entries();
+    // What the direct map has no room for is not used: 64 TiB are more than machines of today have.
+    let limit = crate::mm::layout::DIRECT_MAP.len();
     let regions = entries.iter().map(|entry| Region {
-        range: entry.base..entry.base.saturating_add(entry.length),
+        range: entry.base.min(limit)..entry.base.saturating_add(entry.length).min(limit),
         kind: match entry.entry_type {
             EntryType::USABLE => RegionKind::Usable,
             EntryType::BOOTLOADER_RECLAIMABLE => RegionKind::BootloaderReclaimable,

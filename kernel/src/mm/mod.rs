@@ -1,6 +1,6 @@
 //! Memory: frames, the kernel's page tables, its direct map, heap, stacks and device mappings.
 //!
-//! Lock order, outermost first: stack pool, heap, kernel tables, frames. Whoever holds one may take only later ones.
+//! Lock order, outermost first: stack pool, heap, device addresses, kernel tables, frames. Whoever holds one may take only later ones.
 
 pub mod direct;
 pub mod heap;

@@ -17,6 +17,7 @@ pub struct Features {
     pub x2apic: bool,
     pub tsc_deadline: bool,
     pub xsave: bool,
+    pub machine_check: bool,
     pub smep: bool,
     pub smap: bool,
     pub umip: bool,
@@ -60,6 +61,7 @@ pub fn features() -> &'static Features {
             x2apic: bit(basic.ecx, 21),
             tsc_deadline: bit(basic.ecx, 24),
             xsave: bit(basic.ecx, 26),
+            machine_check: bit(basic.edx, 7),
             smep: bit(structured.ebx, 7),
             smap: bit(structured.ebx, 20),
             umip: bit(structured.ecx, 2),
@@ -119,8 +121,10 @@ pub unsafe fn enable() {
             );
         });
         Cr4::update(|flags| {
+            // Firmware leaves what it likes on the boot CPU; only what long mode stands on is kept.
+            *flags &= Cr4Flags::PHYSICAL_ADDRESS_EXTENSION | Cr4Flags::L5_PAGING;
             flags.insert(Cr4Flags::PAGE_GLOBAL | Cr4Flags::OSFXSR | Cr4Flags::OSXMMEXCPT_ENABLE);
-            flags.remove(Cr4Flags::TIMESTAMP_DISABLE | Cr4Flags::FSGSBASE | Cr4Flags::PCID);
+            flags.set(Cr4Flags::MACHINE_CHECK_EXCEPTION, features.machine_check);
             flags.set(Cr4Flags::OSXSAVE, features.xsave);
             flags.set(
                 Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION,

@@ -14,6 +14,7 @@ use x86_64::structures::idt::InterruptDescriptorTable;
 
 use super::gdt::{IST_DOUBLE_FAULT, IST_MACHINE_CHECK, IST_NMI, KERNEL_CODE};
 use super::trap::{TrapFrame, handle_trap};
+use super::usercopy;
 
 /// The interrupt table's storage: written by the boot CPU before the others start.
 struct Table(UnsafeCell<InterruptDescriptorTable>);
@@ -63,6 +64,17 @@ macro_rules! push_registers {
     };
 }
 
+/// Closes user memory to the kernel, which a program may have opened by setting AC, or which the interrupted kernel
+/// code had open for a copy; IRETQ restores the flag. SYSCALL clears it by itself (`arch::syscall`).
+macro_rules! close_user_memory {
+    () => {
+        "cmp byte ptr [rip + {smap}], 0
+         je 4f
+         clac
+         4:"
+    };
+}
+
 /// Undoes [`push_registers`], and drops vector and error code.
 macro_rules! pop_registers {
     () => {
@@ -83,6 +95,7 @@ extern "C" fn common() {
         "swapgs",
         "2:",
         push_registers!(),
+        close_user_memory!(),
         "lea rdi, [rsp + 16]",
         "call {handler}",
         pop_registers!(),
@@ -91,6 +104,7 @@ extern "C" fn common() {
         "swapgs",
         "3:",
         "iretq",
+        smap = sym usercopy::SMAP,
         handler = sym handle_trap,
     )
 }
@@ -100,6 +114,7 @@ extern "C" fn common() {
 extern "C" fn paranoid() {
     naked_asm!(
         push_registers!(),
+        close_user_memory!(),
         "mov ecx, 0xc0000101",
         "rdmsr",
         "shl rdx, 32",
@@ -118,6 +133,7 @@ extern "C" fn paranoid() {
         pop_registers!(),
         "iretq",
         frame = const size_of::<TrapFrame>(),
+        smap = sym usercopy::SMAP,
         handler = sym handle_trap,
     )
 }

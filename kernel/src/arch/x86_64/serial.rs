@@ -24,10 +24,13 @@ const LCR_8N1: u8 = 0b11;
 const MCR_LOOPBACK: u8 = 1 << 4;
 const MCR_DTR_RTS_OUT2: u8 = 0b1011;
 
-/// Polls of the line status register before a byte is given up: about 100 ms on the slowest port, at 1 us a poll.
-const PATIENCE: u32 = 100_000;
+/// Polls of the line status register before a byte is given up: seconds, as an emulator's reader may be slow.
+const PATIENCE: u32 = 5_000_000;
+/// The same while the port is stuck: a byte that was given up makes the next ones wait less.
+const PATIENCE_WHEN_STUCK: u32 = 1000;
 
 static PRESENT: AtomicBool = AtomicBool::new(false);
+static STUCK: AtomicBool = AtomicBool::new(false);
 
 fn read(register: u16) -> u8 {
     // SAFETY: COM1's registers; reading them has no effect on memory (invariant 8).
@@ -62,13 +65,18 @@ pub fn init() {
 }
 
 fn put(byte: u8) {
-    for _ in 0..PATIENCE {
+    let stuck = STUCK.load(Ordering::Relaxed);
+    for _ in 0..if stuck { PATIENCE_WHEN_STUCK } else { PATIENCE } {
         if read(LINE_STATUS) & LSR_TRANSMIT_EMPTY != 0 {
             write(DATA, byte);
+            if stuck {
+                STUCK.store(false, Ordering::Relaxed);
+            }
             return;
         }
         core::hint::spin_loop();
     }
+    STUCK.store(true, Ordering::Relaxed);
 }
 
 /// The port as a text sink. Whoever writes decides about locking: the logger holds its lock, a panic takes none.

@@ -45,6 +45,8 @@ impl TrapFrame {
 pub const NMI: u64 = 2;
 /// Vector of the double fault.
 pub const DOUBLE_FAULT: u64 = 8;
+/// Vector of the machine check.
+pub const MACHINE_CHECK: u64 = 18;
 /// Vector of the page fault.
 pub const PAGE_FAULT: u64 = 14;
 
@@ -102,7 +104,7 @@ fn interrupt(vector: u8) {
 fn exception(frame: &mut TrapFrame) {
     match frame.vector {
         NMI => return panic::on_nmi(frame),
-        DOUBLE_FAULT => panic::on_exception(frame),
+        DOUBLE_FAULT | MACHINE_CHECK => panic::on_exception(frame),
         _ => {}
     }
     if frame.is_from_user() {

@@ -17,7 +17,8 @@ pub const USER_END: u64 = 0x7fff_ffff_f000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadAddress;
 
-static SMAP: AtomicBool = AtomicBool::new(false);
+/// Whether SMAP is on; read by the entry code of `idt`.
+pub(super) static SMAP: AtomicBool = AtomicBool::new(false);
 
 /// Tells this module that SMAP is on.
 pub fn smap_is_on() {
