@@ -1,7 +1,7 @@
 //! The UEFI chainloader: feature check, Limine or its own loader.
 //!
-//! In the order of a boot: [`cpu`] refuses processors that the system cannot run on, [`files`]
-//! reads `limine.conf`, and then either [`chainload`] starts Limine or [`loader`] boots the kernel
+//! In the order of a boot: `cpu` refuses processors that the system cannot run on, `files`
+//! reads `limine.conf`, and then either `chainload` starts Limine or `loader` boots the kernel
 //! itself. Everything that can be decided without the firmware is in `shim-core`; here are only
 //! protocol calls and the unsafe edge.
 //!

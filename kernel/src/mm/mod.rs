@@ -29,7 +29,7 @@ static NEXT_DEVICE: IrqLock<VirtAddr> = IrqLock::new(DEVICES.start);
 /// The frame allocator, locked.
 ///
 /// # Panics
-/// Before [`init`].
+/// Before [`init()`].
 pub fn frames() -> IrqLockGuard<'static, FrameAllocator<'static>, Irq> {
     FRAMES
         .get()
@@ -40,7 +40,7 @@ pub fn frames() -> IrqLockGuard<'static, FrameAllocator<'static>, Irq> {
 /// The kernel's page tables, locked.
 ///
 /// # Panics
-/// Before [`init`].
+/// Before [`init()`].
 pub fn kernel_tables() -> IrqLockGuard<'static, PageTable, Irq> {
     KERNEL_TABLES
         .get()

@@ -47,6 +47,7 @@ fn boot(args: &BenchArgs) -> Result<bool> {
         kernel: Kernel::Jsix,
         loader: Loader::Shim,
         line,
+        keys: &[],
     };
     let folder =
         tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;

@@ -78,11 +78,12 @@ fn check(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Fills in the template. `modules` are the names of the user programs below `/boot`.
+/// Fills in the template. `keys` are more lines of the kernel's entry; `modules` are the names of the user programs below `/boot`.
 pub fn render(
     template: &str,
     loader: Loader,
     line: &KernelLine,
+    keys: &[&str],
     modules: &[&str],
 ) -> Result<String> {
     for word in ["@LOADER@", "@CMDLINE@", "@MODULES@"] {
@@ -104,6 +105,9 @@ pub fn render(
         }
         if text.trim() == "@MODULES@" {
             let indent = text.split('@').next().unwrap_or_default();
+            for key in keys {
+                out.push_str(&format!("{indent}{key}\n"));
+            }
             for module in modules {
                 out.push_str(&format!(
                     "{indent}module_path: boot():/boot/{module}\n{indent}module_cmdline: {module}\n"
@@ -139,7 +143,14 @@ mod tests {
             .unwrap()
             .raw("ktest")
             .unwrap();
-        let conf = render(TEMPLATE, Loader::Shim, &line, &["hello", "exit"]).unwrap();
+        let conf = render(
+            TEMPLATE,
+            Loader::Shim,
+            &line,
+            &["paging_mode: 5level"],
+            &["hello", "exit"],
+        )
+        .unwrap();
         assert!(conf.contains("shim_loader: shim\n"), "{conf}");
         assert!(
             conf.contains("    cmdline: cmd=\"hello; hello\" ktest\n"),
@@ -149,6 +160,7 @@ mod tests {
             conf.contains("    module_path: boot():/boot/exit\n    module_cmdline: exit\n"),
             "{conf}"
         );
+        assert!(conf.contains("\n    paging_mode: 5level\n"), "{conf}");
         assert!(!conf.contains('@'), "{conf}");
     }
 
@@ -160,7 +172,7 @@ mod tests {
             let must_refuse = command.contains(['\n', '\r', '"']) || command.contains("${");
             prop_assert_eq!(refused, must_refuse);
             if !refused {
-                let conf = render(TEMPLATE, Loader::Auto, &line, &[]).unwrap();
+                let conf = render(TEMPLATE, Loader::Auto, &line, &[], &[]).unwrap();
                 let expected = format!("    cmdline: cmd=\"{command}\"");
                 prop_assert!(conf.lines().any(|l| l == expected));
             }

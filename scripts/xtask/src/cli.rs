@@ -85,7 +85,7 @@ pub struct MachineArgs {
     /// Memory
     #[arg(long, value_name = "MiB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(32..))]
     pub memory: u32,
-    /// CPU as QEMU names it, with flags: Haswell, max,-la57 [default: max, with KVM host]
+    /// CPU as QEMU names it, with flags: Haswell, max,-la57 [default: max,-monitor, with KVM host]
     #[arg(long, value_name = "MODEL")]
     pub cpu: Option<String>,
     /// Chipset

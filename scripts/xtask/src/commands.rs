@@ -37,6 +37,7 @@ pub fn recipe(boot: &BootArgs) -> Result<Recipe> {
         kernel: boot.kernel,
         loader: boot.loader,
         line,
+        keys: &[],
     })
 }
 
@@ -89,7 +90,9 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         memory_mib: args.machine.memory,
         cpu: args.machine.cpu.clone().unwrap_or_else(|| match engine {
             Engine::Kvm => "host".into(),
-            Engine::Tcg | Engine::TcgCounting => "max".into(),
+            // Firmware parks processors in MWAIT where there is one, which TCG runs as a busy loop.
+            Engine::Tcg => "max,-monitor".into(),
+            Engine::TcgCounting => "max".into(),
         }),
         chipset: args.machine.machine,
         engine,

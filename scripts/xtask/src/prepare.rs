@@ -20,6 +20,8 @@ pub struct Recipe {
     pub loader: Loader,
     /// The kernel's command line.
     pub line: KernelLine,
+    /// More lines of its entry in limine.conf.
+    pub keys: &'static [&'static str],
 }
 
 /// A file that the conformance kernel itself asks the boot loader for, beside itself.
@@ -96,7 +98,13 @@ fn entries(workspace: &Workspace, recipe: &Recipe) -> Result<Vec<Entry>> {
         .collect();
     let template_path = workspace.root.join("limine.conf");
     let template = String::from_utf8_lossy(&read(&template_path)?).into_owned();
-    let conf = bootconf::render(&template, recipe.loader, &recipe.line, &modules)?;
+    let conf = bootconf::render(
+        &template,
+        recipe.loader,
+        &recipe.line,
+        recipe.keys,
+        &modules,
+    )?;
     add("limine.conf", conf.into_bytes());
 
     add("boot/kernel", stripped(workspace, recipe.kernel.file())?);

@@ -41,6 +41,7 @@ pub fn screenshot(args: &ScreenshotArgs) -> Result<()> {
         kernel: Kernel::Jsix,
         loader: Loader::Shim,
         line,
+        keys: &[],
     };
     let folder =
         tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;

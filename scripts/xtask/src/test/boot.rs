@@ -144,6 +144,7 @@ fn boot(bench: &Bench<'_>, case: &Case) -> Result<Booted> {
         kernel: case.kernel,
         loader: case.loader,
         line,
+        keys: case.keys,
     };
     let spec = Spec {
         cpus: case.smp,

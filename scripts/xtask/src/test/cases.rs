@@ -15,6 +15,8 @@ pub struct Case {
     pub loader: Loader,
     /// Commands to run.
     pub cmd: Option<&'static str>,
+    /// More lines of its entry in limine.conf.
+    pub keys: &'static [&'static str],
     /// More words of the kernel's command line.
     pub words: &'static str,
     /// Processors.
@@ -74,6 +76,9 @@ pub enum Need {
 
 use Expect::{Never, Pattern, Text};
 
+/// What makes a boot loader choose five levels of page tables.
+const FIVE_LEVELS: &[&str] = &["paging_mode: 5level"];
+
 const GREETING: Expect = Text("hello from user mode");
 
 /// A boot of `hello` on one processor.
@@ -83,10 +88,11 @@ fn hello(name: &'static str) -> Case {
         kernel: Kernel::Jsix,
         loader: Loader::Shim,
         cmd: Some("hello"),
+        keys: &[],
         words: "",
         smp: 1,
         memory_mib: 256,
-        cpu: "max",
+        cpu: "max,-monitor",
         chipset: Chipset::Q35,
         extra: &[],
         expect: vec![
@@ -167,6 +173,11 @@ pub fn all() -> Vec<Case> {
         ktest("ktest-2", 2),
         ktest("ktest-1", 1),
         Case {
+            cpu: "Nehalem",
+            memory_mib: 64,
+            ..ktest("ktest-64-mib-nehalem", 4)
+        },
+        Case {
             limit_s: 180,
             ..smp("smp-16", 16, "16 of 16 processors up")
         },
@@ -227,8 +238,22 @@ pub fn all() -> Vec<Case> {
             ..hello("cpu-qemu64-v2")
         },
         Case {
-            cpu: "max,+la57",
-            ..hello("paging-5-level")
+            cpu: "max",
+            ..smp("cpu-max", 2, "2 of 2 processors up")
+        },
+        Case {
+            cpu: "max,-monitor,+la57",
+            keys: FIVE_LEVELS,
+            expect: vec![GREETING, Text("5-level paging")],
+            ..smp("paging-5-level", 4, "4 of 4 processors up")
+        },
+        Case {
+            cpu: "max,-monitor,+la57",
+            keys: FIVE_LEVELS,
+            loader: Loader::Limine,
+            need: Need::Limine,
+            expect: vec![GREETING, Text("5-level paging")],
+            ..hello("paging-5-level-limine")
         },
         Case {
             cpu: "max,-la57",

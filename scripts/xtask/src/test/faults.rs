@@ -70,6 +70,7 @@ fn boot(bench: &Bench<'_>, name: &str, cmd: &str) -> Result<Booted> {
         kernel: Kernel::Jsix,
         loader: Loader::Shim,
         line,
+        keys: &[],
     };
     let spec = Spec {
         cpus: 2,

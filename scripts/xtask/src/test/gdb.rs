@@ -69,6 +69,7 @@ fn attach(bench: &Bench<'_>) -> Result<Outcome> {
         kernel: Kernel::Jsix,
         loader: Loader::Shim,
         line,
+        keys: &[],
     };
     let spec = Spec {
         cpus: 2,
