@@ -6,8 +6,8 @@
 //! With `qemu-exit=PORT` on the command line, QEMU ends with status 33 (the value 0x10), or 127
 //! (0x3f) after a panic; without it, the processor halts.
 //!
-//! Neighbours: [`requests`] asks, [`entry`] catches the state of the machine, and the modules under
-//! [`report`] print.
+//! Neighbours: `requests` asks, `entry` catches the state of the machine, and the modules under
+//! `report` print.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
