@@ -1,7 +1,7 @@
 //! The `cmd=` option of the command line: runs programs from boot modules, one line after the other.
 //!
 //! A line is a program's name and its arguments. `@all NAME ...` runs one copy on every CPU, each pinned to
-//! its own. The status of the whole is the last one that was not zero.
+//! its own; `@restart` restarts the machine. The status of the whole is the last one that was not zero.
 
 use alloc::vec::Vec;
 
@@ -10,7 +10,7 @@ use kboot::cmdline::{Command, commands};
 use crate::arch::current::percpu;
 use crate::process::loader;
 use crate::sched::thread::Affinity;
-use crate::{boot, process};
+use crate::{boot, power, process};
 
 /// Status of a line whose program does not exist or could not be started, as shells have it.
 const NOT_FOUND: u64 = 127;
@@ -34,6 +34,7 @@ fn run_line(command: &Command<'_>) -> u64 {
     let words: Vec<&str> = command.words().take(MAX_WORDS).collect();
     match words.as_slice() {
         [] => 0,
+        ["@restart"] => power::restart(),
         ["@all", words @ ..] => {
             let places = percpu::all()
                 .filter(|cpu| cpu.queue.is_online())

@@ -4,6 +4,7 @@ use core::fmt::Write;
 use core::sync::atomic::{AtomicU16, Ordering};
 
 use x86_64::instructions::port::Port;
+use x86_64::structures::DescriptorTablePointer;
 
 use crate::acpi;
 use crate::arch::current::serial::Serial;
@@ -46,6 +47,23 @@ pub fn off(status: u64) -> ! {
     log::error!("the machine does not switch itself off: {error}; it is safe to do it by hand");
     tell_emulator(status.min(LARGEST_STATUS) as u32);
     halt_forever()
+}
+
+/// Restarts the machine: by the reset register of ACPI, else by a fault that nothing can handle.
+pub fn restart() -> ! {
+    log::info!("restarting");
+    let _ = writeln!(Serial, "jsix: restarting");
+    acpi::reset();
+    // SAFETY: with an empty interrupt table the next exception, and the double fault after it, cannot be delivered,
+    // which makes the processor shut down and the board reset it (Intel SDM vol. 3A, 6.15).
+    unsafe {
+        x86_64::instructions::interrupts::disable();
+        x86_64::instructions::tables::lidt(&DescriptorTablePointer {
+            limit: 0,
+            base: x86_64::VirtAddr::zero(),
+        });
+        core::arch::asm!("ud2", options(noreturn));
+    }
 }
 
 /// Ends the system after a panic: takes no lock.

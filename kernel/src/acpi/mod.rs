@@ -21,6 +21,9 @@ use handler::Handler;
 /// How long the machine gets to switch itself off.
 const POWER_OFF_PATIENCE_NS: u64 = 2_000_000_000;
 
+/// How long the reset register gets to work.
+const RESET_PATIENCE_NS: u64 = 100_000_000;
+
 struct Acpi {
     platform: Platform,
     tables: Tables,
@@ -113,6 +116,20 @@ pub fn power_off() -> PowerError {
     }
     time::spin_ns(POWER_OFF_PATIENCE_NS);
     PowerError::StillOn
+}
+
+/// Restarts the machine by the reset register of the FADT; returns when there is none or it did nothing.
+pub fn reset() {
+    let reset = ACPI
+        .get()
+        .and_then(|acpi| acpi.platform.fadt)
+        .and_then(|fadt| fadt.reset);
+    if let Some(reset) = reset
+        && let Some(access) = Access::to(&reset.register)
+    {
+        access.write(1, u64::from(reset.value));
+        time::spin_ns(RESET_PATIENCE_NS);
+    }
 }
 
 /// For firmware whose `\_S5` is no plain constant: runs its AML.

@@ -4,7 +4,9 @@
 //! - power-off through ACPI after status 0: the control channel reports `guest-shutdown`;
 //! - a value v at the debug-exit port: QEMU exits with `v << 1 | 1`; 1 to 62 is the status of a
 //!   command, 63 a panic;
-//! - a triple fault or any other reset: `guest-reset`, because QEMU runs with `-no-reboot`.
+//! - a restart that a command asked for: `guest-reset`, because QEMU runs with `-no-reboot`, after the
+//!   kernel's line that says so;
+//! - a triple fault or any other reset: `guest-reset` without that line.
 
 use std::fmt;
 
@@ -14,6 +16,8 @@ use serde_json::Value;
 const PANIC_VALUE: i32 = 63;
 /// What the kernel's closing line begins with.
 const CLOSING: &str = "jsix: powering off, status ";
+/// The kernel's last line before a restart.
+const RESTARTING: &str = "jsix: restarting";
 /// What a panic report begins with.
 const PANIC: &str = "*** KERNEL PANIC";
 
@@ -24,6 +28,8 @@ pub enum Verdict {
     PoweredOff,
     /// Powered itself off, but the kernel's closing line is missing.
     PoweredOffSilently,
+    /// Restarted, as a command asked for.
+    Restarted,
     /// A command ended with this status.
     Status(u8),
     /// The kernel panicked.
@@ -89,6 +95,7 @@ pub fn verdict(exit_code: Option<i32>, watch: &Watch, messages: &str) -> Verdict
             ),
         },
         (Some(0), Some("guest-reset")) if text.contains(PANIC) => Verdict::Panicked,
+        (Some(0), Some("guest-reset")) if text.contains(RESTARTING) => Verdict::Restarted,
         (Some(0), Some("guest-reset")) => Verdict::Reset,
         (Some(0), Some("host-ui" | "host-qmp-quit")) => Verdict::Closed,
         (Some(0), Some("host-signal")) => Verdict::Interrupted,
@@ -128,7 +135,7 @@ impl Verdict {
     /// The exit status of `scripts/run`.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::PoweredOff | Self::Closed | Self::Reached => 0,
+            Self::PoweredOff | Self::Restarted | Self::Closed | Self::Reached => 0,
             Self::Status(status) => *status,
             Self::Panicked => 101,
             Self::PoweredOffSilently => 102,
@@ -145,6 +152,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PoweredOff => f.write_str("powered off, status 0"),
+            Self::Restarted => f.write_str("restarted, as a command asked for"),
             Self::PoweredOffSilently => f.write_str(
                 "the machine was powered off, but not by the kernel: its closing line is missing",
             ),

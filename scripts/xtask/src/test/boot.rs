@@ -177,6 +177,7 @@ fn judge(case: &Case, booted: &Booted) -> Outcome {
 fn fits(want: Want, verdict: &Verdict) -> bool {
     match want {
         Want::PowerOff => *verdict == Verdict::PoweredOff,
+        Want::Restart => *verdict == Verdict::Restarted,
         Want::Status(status) => *verdict == Verdict::Status(status),
         Want::Panic => *verdict == Verdict::Panicked,
         Want::Refusal => *verdict == Verdict::NotBooted,

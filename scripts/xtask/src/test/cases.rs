@@ -55,6 +55,8 @@ pub enum Expect {
 pub enum Want {
     /// Powered off with status 0.
     PowerOff,
+    /// Restarted.
+    Restart,
     /// A command ended with this status.
     Status(u8),
     /// A kernel panic.
@@ -320,6 +322,17 @@ pub fn all() -> Vec<Case> {
             expect: vec![Text("there is no program 'no-such-program'")],
             want: Want::Status(62),
             ..hello("unknown-program")
+        },
+        Case {
+            cmd: Some("hello; @restart"),
+            want: Want::Restart,
+            ..hello("restart")
+        },
+        Case {
+            chipset: Chipset::Pc,
+            cmd: Some("hello; @restart"),
+            want: Want::Restart,
+            ..hello("restart-pc")
         },
         refusal(
             "refuses-without-nx",
