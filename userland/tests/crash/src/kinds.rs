@@ -17,8 +17,10 @@ const DIVIDE: u64 = 0;
 const DEBUG: u64 = 1;
 const BREAKPOINT: u64 = 3;
 const INVALID_OPCODE: u64 = 6;
-const STACK: u64 = 12;
-const PROTECTION: u64 = 13;
+/// The stack-segment fault.
+pub const STACK: u64 = 12;
+/// The general protection fault.
+pub const PROTECTION: u64 = 13;
 const PAGE: u64 = 14;
 const X87: u64 = 16;
 
