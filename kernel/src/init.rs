@@ -12,7 +12,7 @@ use crate::boot::FramebufferInfo;
 use crate::console::framebuffer::{Console, Painter};
 use crate::mm::{MapError, layout};
 use crate::sched::thread::{Affinity, Thread};
-use crate::{acpi, boot, commands, console, crash, ktest, mm, panic, power, sched};
+use crate::{acpi, boot, commands, console, crash, ktest, mm, panic, power, sched, trace};
 
 /// Takes what must be known before anything can go wrong from the command line.
 pub fn options() {
@@ -22,6 +22,9 @@ pub fn options() {
         .and_then(|port| u16::try_from(port).ok())
     {
         power::set_exit_port(port);
+    }
+    if options.flag("trace") {
+        trace::start();
     }
     if let Some(levels) = options.get("log") {
         console::set_filter(levels);

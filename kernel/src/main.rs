@@ -25,6 +25,7 @@ mod power;
 mod process;
 mod sched;
 mod syscall;
+mod trace;
 
 use arch::current::{boot as entry, cpuid, idt, paging, percpu, serial, time};
 

@@ -6,9 +6,9 @@ use core::sync::atomic::{AtomicU16, Ordering};
 use x86_64::instructions::port::Port;
 use x86_64::structures::DescriptorTablePointer;
 
-use crate::acpi;
 use crate::arch::current::serial::Serial;
 use crate::arch::current::{halt_forever, time};
+use crate::{acpi, trace};
 
 /// Port of QEMU's `isa-debug-exit` device; 0: there is none.
 static EXIT_PORT: AtomicU16 = AtomicU16::new(0);
@@ -38,6 +38,7 @@ pub fn off(status: u64) -> ! {
         // One tick is one instruction where the emulator counts them (`-icount shift=0,sleep=off`).
         log::info!("boot cost {ticks} ticks from kernel entry to the first user instruction");
     }
+    trace::print();
     // Straight to the port: the last line is for those who watch it.
     let _ = writeln!(Serial, "jsix: powering off, status {status}");
     if status != 0 {

@@ -15,6 +15,7 @@ use crate::arch::current::IrqLock;
 use crate::arch::current::trap::{PAGE_FAULT, TrapFrame, exception_name};
 use crate::boot::Text;
 use crate::sched::{self, thread::Thread};
+use crate::trace;
 use space::AddressSpace;
 
 /// How a process ended.
@@ -126,6 +127,7 @@ pub fn on_user_exception(frame: &TrapFrame) {
         crate::panic::on_exception(frame)
     };
     let name = exception_name(frame.vector);
+    trace::record(trace::Phase::Instant, "fault");
     let address = x86_64::registers::control::Cr2::read_raw();
     if frame.vector == PAGE_FAULT {
         let access = match frame.error {

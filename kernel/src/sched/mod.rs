@@ -22,6 +22,7 @@ use crate::arch::current::percpu::{self, PerCpu};
 use crate::arch::current::{apic, paging, switch, time};
 use crate::mm::stack::KernelStack;
 use crate::process::Process;
+use crate::trace::{self, Phase};
 use thread::{Affinity, OutOfMemory, Start, Thread};
 
 /// Threads that exist: every run queue keeps a place for each.
@@ -179,6 +180,10 @@ fn schedule(fate: Fate) {
     // SAFETY: `current` and the queue hold counted references; both threads live until they are settled.
     let (from, to) = unsafe { (&*previous, &*next) };
     area.queue.leave(previous, fate);
+    if trace::is_on() {
+        trace::record(Phase::End, from.name());
+        trace::record(Phase::Begin, to.name());
+    }
     activate(area, from, to);
     // SAFETY: interrupts are off; `to` was taken from this CPU's queue, so nobody else runs on its stack (invariant 6).
     unsafe { switch::switch_stacks(from.saved_stack.as_ptr(), to.saved_stack.get()) };

@@ -324,6 +324,15 @@ pub fn all() -> Vec<Case> {
             ..hello("unknown-program")
         },
         Case {
+            words: "trace=1",
+            expect: vec![
+                GREETING,
+                Pattern(r"\{\{\{trace:\d+:\d+:B:hello\}\}\}"),
+                Pattern(r"\{\{\{trace:\d+:\d+:E:hello\}\}\}"),
+            ],
+            ..hello("trace")
+        },
+        Case {
             cmd: Some("hello; @restart"),
             want: Want::Restart,
             ..hello("restart")
