@@ -6,8 +6,12 @@
 //! interleavings of the tests whose names begin with `loom_`.
 
 #![cfg_attr(not(any(test, loom)), no_std)]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+extern crate alloc;
+
+#[allow(unsafe_code, reason = "a counted pointer owns and frees memory")]
+mod arc;
 pub mod atomic;
 mod flags;
 mod handshake;
@@ -15,6 +19,7 @@ mod irq;
 mod lock;
 mod panic;
 
+pub use arc::{AllocError, Arc, try_box};
 pub use flags::{MAX_CPUS, PerCpuFlags};
 pub use handshake::{Barrier, CheckIn, Gate, Waited};
 pub use irq::{IrqControl, IrqGuard, IrqLock, IrqLockGuard};

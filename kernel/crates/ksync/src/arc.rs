@@ -1,0 +1,214 @@
+//! A counted pointer whose making can fail.
+//!
+//! `alloc::sync::Arc` ends the system when memory is short; in a kernel that is an error of the program that asked. There are
+//! no weak references: what must not keep an object alive names it by number.
+//!
+//! Invariant: `count` is the number of [`Arc`]s (and raw pointers from [`Arc::into_raw`]) of one allocation; whoever
+//! brings it from 1 to 0 is alone and frees. The order is that of Boost's counted pointers: a decrement releases, the
+//! last one acquires, so that every use of the object happens before it is dropped.
+
+use alloc::alloc::{Layout, alloc, dealloc};
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
+use core::ptr::NonNull;
+
+use crate::atomic::{AtomicUsize, Ordering, fence};
+
+/// There was no memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllocError;
+
+impl fmt::Display for AllocError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the kernel's heap has no memory for an object")
+    }
+}
+
+/// More references than this would let the count overflow: reached only when references are leaked for years.
+const MOST: usize = isize::MAX as usize;
+
+// The value comes last and the layout is C's: `from_raw` finds the block by a fixed distance.
+#[repr(C)]
+struct Block<T> {
+    count: AtomicUsize,
+    value: T,
+}
+
+/// A counted reference to a `T` on the heap.
+pub struct Arc<T> {
+    block: NonNull<Block<T>>,
+    owns: PhantomData<Block<T>>,
+}
+
+// SAFETY: an `Arc` gives shared access to the value from any thread, and the last one drops it wherever it is: both `Send` and
+// `Sync` are needed of the value, as for `alloc::sync::Arc`.
+unsafe impl<T: Send + Sync> Send for Arc<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Arc<T> {}
+
+impl<T> Arc<T> {
+    /// Puts a value on the heap.
+    ///
+    /// # Errors
+    /// When memory is short; the value is dropped then.
+    pub fn try_new(value: T) -> Result<Self, AllocError> {
+        let layout = Layout::new::<Block<T>>();
+        // SAFETY: the layout is not of size zero: it has a counter.
+        let place = unsafe { alloc(layout) }.cast::<Block<T>>();
+        let block = NonNull::new(place).ok_or(AllocError)?;
+        // SAFETY: fresh memory of the right layout.
+        unsafe {
+            block.write(Block {
+                count: AtomicUsize::new(1),
+                value,
+            });
+        }
+        Ok(Self {
+            block,
+            owns: PhantomData,
+        })
+    }
+
+    fn block(&self) -> &Block<T> {
+        // SAFETY: this reference is counted, so that the block is alive.
+        unsafe { self.block.as_ref() }
+    }
+
+    /// The address of the value.
+    pub fn as_ptr(&self) -> *const T {
+        // Not through a reference to the block, whose value the last owner changes by this pointer.
+        // SAFETY: this reference is counted, so that the block is alive.
+        unsafe { &raw const (*self.block.as_ptr()).value }
+    }
+
+    /// Whether two name the same value.
+    pub fn ptr_eq(this: &Self, other: &Self) -> bool {
+        this.block == other.block
+    }
+
+    /// How many references there are at this moment. If it is 1 and the caller owns the one, nobody else can make another.
+    pub fn count(this: &Self) -> usize {
+        this.block().count.load(Ordering::Acquire)
+    }
+
+    /// The value for change, if this is the only reference.
+    pub fn get_mut(this: &mut Self) -> Option<&mut T> {
+        if Self::count(this) == 1 {
+            // SAFETY: the only reference is borrowed mutably; the acquire load above orders the uses of those dropped before.
+            Some(unsafe { &mut this.block.as_mut().value })
+        } else {
+            None
+        }
+    }
+
+    /// The value itself, if this is the only reference.
+    ///
+    /// # Errors
+    /// The reference, if it is not.
+    pub fn try_unwrap(this: Self) -> Result<T, Self> {
+        if Self::count(&this) != 1 {
+            return Err(this);
+        }
+        let this = ManuallyDrop::new(this);
+        // SAFETY: the only reference, which is given up here: the value is moved out once, and the block freed without dropping it.
+        unsafe {
+            let block = this.block.read();
+            dealloc(this.block.as_ptr().cast(), Layout::new::<Block<T>>());
+            Ok(block.value)
+        }
+    }
+
+    /// Gives the reference up for a pointer to the value, which goes on to count.
+    pub fn into_raw(this: Self) -> *const T {
+        ManuallyDrop::new(this).as_ptr()
+    }
+
+    /// The reference that a pointer stands for.
+    ///
+    /// # Safety
+    /// From [`Self::into_raw`], or counted by [`Self::increment_strong_count`], and not used up yet.
+    pub unsafe fn from_raw(value: *const T) -> Self {
+        let offset = core::mem::offset_of!(Block<T>, value);
+        // SAFETY: the value lies in a block (caller's promise), at this distance from its start.
+        let block = unsafe { value.byte_sub(offset) }
+            .cast_mut()
+            .cast::<Block<T>>();
+        Self {
+            // SAFETY: not null, as the value is not.
+            block: unsafe { NonNull::new_unchecked(block) },
+            owns: PhantomData,
+        }
+    }
+
+    /// Counts one more reference, for a later [`Self::from_raw`].
+    ///
+    /// # Safety
+    /// The pointer comes from an `Arc` that lives now.
+    pub unsafe fn increment_strong_count(value: *const T) {
+        // SAFETY: the caller's `Arc` lives; wrapping keeps it counted.
+        let this = ManuallyDrop::new(unsafe { Self::from_raw(value) });
+        let _ = ManuallyDrop::new(Self::clone(&this));
+    }
+}
+
+impl<T> Clone for Arc<T> {
+    fn clone(&self) -> Self {
+        // Relaxed: the new reference is made from one that exists, so that nobody frees meanwhile.
+        let before = self.block().count.fetch_add(1, Ordering::Relaxed);
+        // A user program cannot get here: each reference takes at least eight bytes of memory somewhere.
+        assert!(before <= MOST, "a reference count would overflow");
+        Self {
+            block: self.block,
+            owns: PhantomData,
+        }
+    }
+}
+
+impl<T> Deref for Arc<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.block().value
+    }
+}
+
+impl<T> Drop for Arc<T> {
+    fn drop(&mut self) {
+        if self.block().count.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        fence(Ordering::Acquire);
+        // SAFETY: the count is 0, so that nobody else has a reference nor can make one; the fence orders all their uses before.
+        unsafe {
+            self.block.drop_in_place();
+            dealloc(self.block.as_ptr().cast(), Layout::new::<Block<T>>());
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Arc<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// Puts a value on the heap, as a `Box`.
+///
+/// # Errors
+/// When memory is short; the value is dropped then.
+pub fn try_box<T>(value: T) -> Result<alloc::boxed::Box<T>, AllocError> {
+    let layout = Layout::new::<T>();
+    if layout.size() == 0 {
+        // Nothing is allocated for it.
+        return Ok(alloc::boxed::Box::new(value));
+    }
+    // SAFETY: the layout is not of size zero.
+    let place = NonNull::new(unsafe { alloc(layout) }.cast::<T>()).ok_or(AllocError)?;
+    // SAFETY: fresh memory of the layout that `Box` frees with.
+    unsafe {
+        place.write(value);
+        Ok(alloc::boxed::Box::from_raw(place.as_ptr()))
+    }
+}
