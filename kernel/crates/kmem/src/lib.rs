@@ -12,5 +12,10 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
+pub mod account;
+pub mod aspace;
 pub mod frame;
 pub mod pt;
+pub mod sorted;
