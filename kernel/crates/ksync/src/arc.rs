@@ -10,7 +10,7 @@
 use alloc::alloc::{Layout, alloc, dealloc};
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ops::Deref;
 use core::ptr::NonNull;
 
@@ -69,6 +69,15 @@ impl<T> Arc<T> {
             block,
             owns: PhantomData,
         })
+    }
+
+    /// Takes the memory for a value that must not get lost if there is none.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn try_reserve() -> Result<Reserved<T>, AllocError> {
+        // The layout of `Block<MaybeUninit<T>>` is that of `Block<T>`: both are C's, and `MaybeUninit` is transparent.
+        Arc::try_new(MaybeUninit::uninit()).map(Reserved)
     }
 
     fn block(&self) -> &Block<T> {
@@ -150,6 +159,22 @@ impl<T> Arc<T> {
         // SAFETY: the caller's `Arc` lives; wrapping keeps it counted.
         let this = ManuallyDrop::new(unsafe { Self::from_raw(value) });
         let _ = ManuallyDrop::new(Self::clone(&this));
+    }
+}
+
+/// Memory for a counted value that is not there yet.
+pub struct Reserved<T>(Arc<MaybeUninit<T>>);
+
+impl<T> Reserved<T> {
+    /// Puts the value there.
+    pub fn fill(self, value: T) -> Arc<T> {
+        let block = ManuallyDrop::new(self.0).block.cast::<Block<T>>();
+        // SAFETY: the only reference to a block of the same layout, whose value is written here for the first time.
+        unsafe { (&raw mut (*block.as_ptr()).value).write(value) };
+        Arc {
+            block,
+            owns: PhantomData,
+        }
     }
 }
 

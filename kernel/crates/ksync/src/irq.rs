@@ -22,6 +22,12 @@ pub trait IrqControl {
     fn cpu() -> Option<u32> {
         None
     }
+
+    /// What a processor does on each turn while it waits for a lock: at least the pause instruction, and whatever another
+    /// processor may ask of it while that one holds the lock.
+    fn while_waiting() {
+        relax();
+    }
 }
 
 /// Interrupts are off on this processor while this lives. Guards must be dropped in the reverse
@@ -100,10 +106,10 @@ impl<T, I: IrqControl> IrqLock<T, I> {
                 return guard;
             }
             self.check_recursion();
-            relax();
+            I::while_waiting();
             // Only read while it is held: that leaves the cache line with the holder.
             while is_locked(&self.raw) {
-                relax();
+                I::while_waiting();
             }
         }
     }

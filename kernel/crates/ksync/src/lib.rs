@@ -18,13 +18,15 @@ mod handshake;
 mod irq;
 mod lock;
 mod panic;
+mod requests;
 
-pub use arc::{AllocError, Arc, try_box};
+pub use arc::{AllocError, Arc, Reserved, try_box};
 pub use flags::{MAX_CPUS, PerCpuFlags};
 pub use handshake::{Barrier, CheckIn, Gate, Waited};
 pub use irq::{IrqControl, IrqGuard, IrqLock, IrqLockGuard};
 pub use lock::{SpinLock, SpinLockGuard};
 pub use panic::{Claim, PanicClaim};
+pub use requests::{Request, Requests};
 /// A cell that is filled once; whoever comes while it is being filled waits. Not for interrupt
 /// handlers unless it is filled before they can run.
 pub use spin::Once;

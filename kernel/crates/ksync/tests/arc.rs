@@ -77,6 +77,20 @@ fn only_the_only_reference_changes_or_moves_the_value() {
 
 #[cfg(not(loom))]
 #[test]
+fn reserved_memory_takes_a_value_or_is_freed() {
+    let drops = Rc::new(Cell::new(0));
+    drop(Arc::<Counted>::try_reserve().expect("memory"));
+    assert_eq!(drops.get(), 0, "there was no value to drop");
+    let full = Arc::try_reserve()
+        .expect("memory")
+        .fill(Counted(drops.clone()));
+    assert_eq!(Arc::count(&full), 1);
+    drop(full);
+    assert_eq!(drops.get(), 1);
+}
+
+#[cfg(not(loom))]
+#[test]
 fn a_box_is_one() {
     assert_eq!(*try_box(7u64).expect("memory"), 7);
     let _: Box<()> = try_box(()).expect("nothing");
