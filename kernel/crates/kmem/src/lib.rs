@@ -1,4 +1,4 @@
-//! Frame allocator and page tables.
+//! Memory: frames, page tables, areas and the mappings of address spaces.
 //!
 //! [`frame`] knows which physical memory is free; [`pt`] builds and edits the page tables that the
 //! processor walks. Neither touches memory by itself: the frame allocator works in storage that
@@ -17,5 +17,7 @@ extern crate alloc;
 pub mod account;
 pub mod aspace;
 pub mod frame;
+pub mod page_tree;
 pub mod pt;
 pub mod sorted;
+pub mod vma;

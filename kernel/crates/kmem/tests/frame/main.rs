@@ -1,6 +1,6 @@
 //! The frame allocator against a model, and what once went wrong elsewhere.
 
-mod cache;
+mod magazine;
 mod model;
 
 use std::collections::BTreeSet;
