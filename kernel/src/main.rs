@@ -20,14 +20,16 @@ mod crash;
 mod init;
 mod ktest;
 mod mm;
+mod object;
 mod panic;
 mod power;
 mod process;
 mod sched;
 mod syscall;
 mod trace;
+mod vm;
 
-use arch::current::{boot as entry, cpuid, idt, paging, percpu, serial, time};
+use arch::current::{boot as entry, cpuid, idt, paging, percpu, serial, shootdown, time};
 
 /// First Rust code, on the boot loader's stack and page tables; `entered` is the time-stamp counter at the first
 /// instruction.
@@ -57,7 +59,10 @@ extern "C" fn start(entered: u64) -> ! {
 
 extern "C" fn continue_on_own_tables() -> ! {
     // SAFETY: the boot CPU's first step on its own tables.
-    unsafe { mm::tables_are_loaded() };
+    unsafe {
+        mm::tables_are_loaded();
+        shootdown::join();
+    }
     panic::drop_early_screen();
     init::run()
 }

@@ -15,3 +15,5 @@ pub const ABI_VERSION: u64 = JSIX;
 pub const SELF_HANDLE: u64 = JSIX + 1;
 /// Handle of the kernel log, with the right to write.
 pub const LOG_HANDLE: u64 = JSIX + 2;
+/// Handle of the machine, with the right to ask for statistics.
+pub const SYSTEM_HANDLE: u64 = JSIX + 3;

@@ -31,6 +31,14 @@ pub enum ObjectType {
     Process,
     /// The kernel log.
     Log,
+    /// A thread.
+    Thread,
+    /// Memory that can be mapped.
+    VmArea,
+    /// Bits that threads wait for.
+    Event,
+    /// The machine.
+    System,
 }
 
 /// What a handle allows; a bit set.
@@ -45,6 +53,42 @@ impl Rights {
     pub const WRITE: Self = Self(1 << 0);
     /// End a process.
     pub const KILL: Self = Self(1 << 1);
+
+    /// Make further handles.
+    pub const DUPLICATE: Self = Self(1 << 2);
+    /// Give the handle to another process.
+    pub const TRANSFER: Self = Self(1 << 3);
+    /// Map for reading; take a snapshot.
+    pub const MAP_READ: Self = Self(1 << 4);
+    /// Map for writing; commit and decommit pages.
+    pub const MAP_WRITE: Self = Self(1 << 5);
+    /// Map for execution.
+    pub const MAP_EXECUTE: Self = Self(1 << 6);
+    /// Change the size.
+    pub const RESIZE: Self = Self(1 << 7);
+    /// Ask about the object.
+    pub const INSPECT: Self = Self(1 << 8);
+    /// Change the mappings of a process.
+    pub const MAP: Self = Self(1 << 9);
+    /// Start threads in a process.
+    pub const CREATE_THREAD: Self = Self(1 << 10);
+    /// Give handles to a process.
+    pub const GIVE: Self = Self(1 << 11);
+    /// Learn of and answer the exceptions of a process.
+    pub const HANDLE_EXCEPTIONS: Self = Self(1 << 12);
+    /// Set the memory limit of a process.
+    pub const SET_LIMIT: Self = Self(1 << 13);
+    /// Set bits of an event.
+    pub const SIGNAL: Self = Self(1 << 14);
+    /// Wait for bits of an event and clear them.
+    pub const WAIT: Self = Self(1 << 15);
+    /// Every right.
+    pub const ALL: Self = Self((1 << 16) - 1);
+
+    /// What both sets have.
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
 
     /// Both sets together.
     pub const fn union(self, other: Self) -> Self {

@@ -2,9 +2,9 @@
 
 use alloc::format;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use ksync::Arc;
 use x86_64::registers::rflags::{self, RFlags};
 
 use super::tools::{Account, check_each_cpu, online, wait_until};

@@ -18,7 +18,7 @@ const CROWD: usize = 8;
 /// Starts a crowd of threads on every CPU, all of which block until all are there.
 fn crowd() -> Result<usize, String> {
     struct Gate {
-        waiting: IrqLock<Vec<Arc<Thread>>>,
+        waiting: IrqLock<Vec<ksync::Arc<Thread>>>,
         left: AtomicUsize,
     }
     let count = online().count() * CROWD + CROWD;
@@ -99,7 +99,7 @@ struct Game {
     ball: AtomicU64,
     limit: u64,
     passed: AtomicU64,
-    players: IrqLock<[Option<Arc<Thread>>; 2]>,
+    players: IrqLock<[Option<ksync::Arc<Thread>>; 2]>,
     left: AtomicUsize,
 }
 
@@ -182,7 +182,7 @@ const WAKES: u64 = 2_000;
 pub fn wake_storm() -> Outcome {
     struct Storm {
         sent: AtomicU64,
-        sleeper: IrqLock<Option<Arc<Thread>>>,
+        sleeper: IrqLock<Option<ksync::Arc<Thread>>>,
         counted: AtomicU64,
     }
     let before = Account::now();

@@ -156,7 +156,7 @@ impl Account {
     pub fn now() -> Self {
         let heap = heap::usage();
         let (made, pooled) = stack::counts();
-        let free = mm::frames().free_frames() as u64;
+        let free = mm::statistics().free;
         let stacks = made as u64 * (stack::SIZE / PAGE_SIZE);
         Self {
             frames: free + heap.mapped / PAGE_SIZE + stacks + pages::kernel_tables(),

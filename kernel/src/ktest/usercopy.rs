@@ -3,15 +3,14 @@
 use alloc::format;
 use alloc::string::String;
 
-use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
-use kmem::pt::Protection;
+use kaddr::PAGE_SIZE;
 use x86_64::registers::rflags::{self, RFlags};
 
 use super::{Outcome, check};
 use crate::arch::current::usercopy::{self, USER_END};
-use crate::arch::current::{paging, time};
+use crate::arch::current::{shootdown, time};
 use crate::mm::layout;
-use crate::process::space::AddressSpace;
+use crate::vm::{Access, Account, AddressSpace, NewArea, Rights, VmArea};
 
 /// A copy each way must fail, and must leave user memory closed to the kernel.
 fn must_fail(address: u64, len: usize) -> Result<(), String> {
@@ -70,27 +69,28 @@ pub fn bad_addresses() -> Outcome {
 /// A buffer may end with the last mapped byte and not one further; what cannot be written to is not.
 pub fn last_byte() -> Outcome {
     const BASE: u64 = 0x40_0000;
-    let space = AddressSpace::new().map_err(|error| format!("{error}"))?;
-    let pages = |first: u64, count: u64| {
-        VirtRange::new(
-            VirtAddr::new(BASE + first * PAGE_SIZE),
-            VirtAddr::new(BASE + (first + count) * PAGE_SIZE),
-        )
-    };
-    space
-        .map_zeroed(pages(0, 2), Protection::USER_DATA)
-        .map_err(|error| format!("{error}"))?;
-    space
-        .map_zeroed(pages(2, 1), Protection::USER_READ)
-        .map_err(|error| format!("{error}"))?;
+    let text = |error: &dyn core::fmt::Debug| format!("{error:?}");
+    let account = Account::new(64, None).map_err(|error| text(&error))?;
+    let space = AddressSpace::new(account.clone()).map_err(|error| text(&error))?;
+    let area = VmArea::new(NewArea::Open { pages: 3 }, account).map_err(|error| text(&error))?;
+    let (read, write) = (Rights::READ, Rights::READ | Rights::WRITE);
+    for (first, pages, rights) in [(0, 2, write), (2, 1, read)] {
+        let (at, len) = (first * PAGE_SIZE, pages * PAGE_SIZE);
+        space
+            .map(Some(BASE + at), len, &area, at, rights, rights)
+            .map_err(|error| text(&error))?;
+    }
+    // A thread of the kernel has no process whose faults could be resolved: the pages must be there before.
+    for page in 0..3 {
+        space
+            .resolve(BASE + page * PAGE_SIZE, Access::Read)
+            .map_err(|error| text(&error))?;
+    }
     // Interrupts stay off: another thread would load other tables.
     x86_64::instructions::interrupts::without_interrupts(|| {
-        // SAFETY: the space has the kernel's half, and lives until the kernel's own tables are loaded again.
-        unsafe { paging::load(space.root()) };
-        let result = in_space(BASE);
-        // SAFETY: this stack is in the kernel's half.
-        unsafe { paging::load_kernel_tables() };
-        result
+        // SAFETY: interrupts are off; the space is retired when it is dropped.
+        unsafe { shootdown::activate(Some(space.tlb())) };
+        in_space(BASE)
     })
 }
 

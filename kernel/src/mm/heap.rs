@@ -41,7 +41,8 @@ unsafe impl Source for Growing {
             .checked_add(bytes)
             .filter(|end| *end <= HEAP.end)
             .ok_or(())?;
-        super::map_fresh(kaddr::VirtRange::new(start, end)).map_err(|_| ())?;
+        super::map_fresh(kaddr::VirtRange::new(start, end), super::Purpose::Heap)
+            .map_err(|_| ())?;
         talc.source.mapped_to = end;
         // SAFETY: the range was mapped just now for the heap alone, directly after what the heap has already.
         let new_end = unsafe {

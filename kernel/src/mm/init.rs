@@ -8,9 +8,14 @@ use spin::Once;
 
 use super::direct::{self, DirectMemory, range_of, runs};
 use super::layout::{self, DEVICES, DIRECT_MAP, HEAP, IMAGE, STACKS};
-use super::{FRAMES, KERNEL_TABLES, TableFrames, frames};
-use crate::arch::current::{IrqLock, cpuid, paging};
+use super::{FRAMES, KERNEL_TABLES, TableFrames, frames, set_reserve};
+use crate::arch::current::{IrqLock, cpuid, paging, shootdown};
 use crate::boot::{self, BootInfo};
+
+/// One frame in so many is left to the kernel when programs ask.
+const KERNEL_SHARE: usize = 64;
+/// And so many besides: 1 MiB.
+const KERNEL_FRAMES: usize = 256;
 
 /// Why memory could not be set up.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +69,8 @@ pub(super) fn image(info: &BootInfo) -> PhysRange {
 pub unsafe fn init(info: &'static BootInfo) -> Result<u64, InitError> {
     // SAFETY: nothing of the memory that is marked usable is in use (boot protocol).
     let allocator = unsafe { allocator(info.regions()) }?;
+    // What the kernel needs to go on, and to end programs, when they have used up everything else.
+    set_reserve(allocator.total_frames() / KERNEL_SHARE + KERNEL_FRAMES);
     FRAMES.call_once(|| IrqLock::new(allocator));
     // Page 0 is worth more as the target of null pointers of devices and firmware than as 4 KiB of memory.
     frames().reserve(PhysRange::new(PhysAddr::ZERO, PhysAddr::new(PAGE_SIZE)));
@@ -81,6 +88,7 @@ pub unsafe fn init(info: &'static BootInfo) -> Result<u64, InitError> {
             .edit(&mut DirectMemory, &mut TableFrames)
             .ensure_top_level(range)?;
     }
+    shootdown::set_kernel_root(tables.root().start());
     let root = tables.root().start().as_u64();
     KERNEL_TABLES.call_once(|| IrqLock::new(tables));
     Ok(root)

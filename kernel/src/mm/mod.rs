@@ -3,12 +3,16 @@
 //! Lock order, outermost first: stack pool, heap, device addresses, kernel tables, frames. Whoever holds one may take only later ones.
 
 pub mod direct;
+mod frames;
 pub mod heap;
 mod init;
 pub mod layout;
 pub mod stack;
 
 pub use direct::{DirectMemory, phys_to_virt};
+pub use frames::{
+    Purpose, Stock, allocate, allocate_large, free, free_large, set_reserve, statistics,
+};
 pub use init::{init, reclaim_boot_loader, tables_are_loaded};
 pub use kmem::pt::MapError;
 
@@ -18,7 +22,7 @@ use kmem::pt::{CacheMode, FrameSource, PageTable, Protection};
 use ksync::IrqLockGuard;
 use spin::Once;
 
-use crate::arch::current::{Irq, IrqLock, paging};
+use crate::arch::current::{Irq, IrqLock, shootdown};
 use layout::DEVICES;
 
 static FRAMES: Once<IrqLock<FrameAllocator<'static>>> = Once::new();
@@ -48,34 +52,34 @@ pub fn kernel_tables() -> IrqLockGuard<'static, PageTable, Irq> {
         .lock()
 }
 
-/// Frames for page tables, from the common allocator.
+/// Frames for the kernel's page tables.
 pub struct TableFrames;
 
 impl FrameSource for TableFrames {
     fn allocate_table(&mut self) -> Option<Frame> {
-        frames().allocate()
+        allocate(Purpose::Table)
     }
 
     fn free_table(&mut self, table: Frame) {
-        free(table);
+        free(table, Purpose::Table);
     }
 }
 
-/// Gives a frame back.
-pub fn free(frame: Frame) {
-    if let Err(error) = frames().free(frame) {
-        log::error!("frame at {} was not given back: {error}", frame.start());
-    }
+/// The most pages that a program may use, with the programs that it makes, if nobody says otherwise: what is left when
+/// a quarter of all memory is kept for others.
+pub fn default_limit() -> u64 {
+    let total = frames().total_frames() as u64;
+    total - total / 4
 }
 
 /// Maps fresh frames, with any content, at a range of the kernel's half.
 ///
 /// # Errors
 /// When frames run out or something is mapped there; then nothing has changed.
-pub fn map_fresh(range: VirtRange) -> Result<(), MapError> {
+pub fn map_fresh(range: VirtRange, purpose: Purpose) -> Result<(), MapError> {
     let mut tables = kernel_tables();
     for page in range.pages() {
-        let frame = frames().allocate().ok_or(MapError::OutOfFrames);
+        let frame = allocate(purpose).ok_or(MapError::OutOfFrames);
         let mapped = frame.and_then(|frame| {
             let mut memory = DirectMemory;
             let result = tables.edit(&mut memory, &mut TableFrames).map(
@@ -84,24 +88,28 @@ pub fn map_fresh(range: VirtRange) -> Result<(), MapError> {
                 PageSize::Small,
                 Protection::KERNEL_DATA,
             );
-            result.inspect_err(|_| free(frame))
+            result.inspect_err(|_| free(frame, purpose))
         });
         if let Err(error) = mapped {
-            unmap_pages(&mut tables, VirtRange::new(range.start, page.start()));
+            unmap_pages(
+                &mut tables,
+                VirtRange::new(range.start, page.start()),
+                purpose,
+            );
             return Err(error);
         }
     }
     Ok(())
 }
 
-/// Unmaps pages that no other CPU has used, and frees their frames.
-fn unmap_pages(tables: &mut PageTable, range: VirtRange) {
+/// Unmaps pages and frees their frames.
+fn unmap_pages(tables: &mut PageTable, range: VirtRange, purpose: Purpose) {
     let mut memory = DirectMemory;
     for page in range.pages() {
         if let Ok((frame, _, flush)) = tables.edit(&mut memory, &mut TableFrames).unmap(page) {
-            paging::flush_local(&flush);
+            shootdown::flush_kernel(&flush);
             flush.finish(&mut memory, &mut TableFrames);
-            free(frame);
+            free(frame, purpose);
         }
     }
 }
@@ -194,8 +202,7 @@ fn read_through_window(at: PhysAddr, into: &mut [u8]) -> Result<(), MapError> {
     // SAFETY: mapped just now; `into` does not reach over the end of the page.
     unsafe { (source as *const u8).copy_to_nonoverlapping(into.as_mut_ptr(), into.len()) };
     let (_, _, flush) = tables.edit(&mut memory, &mut TableFrames).unmap(page)?;
-    // Only this CPU has used the window: it is locked, and every use ends with this.
-    paging::flush_local(&flush);
+    shootdown::flush_kernel(&flush);
     flush.finish(&mut memory, &mut TableFrames);
     Ok(())
 }

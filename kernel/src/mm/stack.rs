@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
 
 use super::layout::STACKS;
-use super::{MapError, map_fresh};
+use super::{MapError, Purpose, map_fresh};
 use crate::arch::current::IrqLock;
 
 /// Bytes of a kernel stack.
@@ -57,7 +57,7 @@ impl KernelStack {
             .checked_add(SIZE)
             .filter(|top| *top <= STACKS.end)
             .ok_or(MapError::OutOfFrames)?;
-        map_fresh(VirtRange::new(base, top))?;
+        map_fresh(VirtRange::new(base, top), Purpose::Stack)?;
         pool.next = top;
         pool.made = room;
         Ok(Self { base })

@@ -1,25 +1,34 @@
 //! Starting a program from a boot module: its segments, its initial stack, its first thread.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use abi::{Rights, auxv};
+use abi::{Rights as HandleRights, auxv};
 use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
 use kboot::elf::{ElfError, Image, Placement, SegmentFlags};
-use kmem::pt::{Flags, MapError, Protection};
+use kmem::vma::ProvideError;
+use ksync::{AllocError, Arc};
 
-use super::Process;
-use super::handles::{HandleTable, Object};
-use super::space::AddressSpace;
+use super::{Exit, Process};
 use crate::arch::current::usercopy::USER_END;
 use crate::boot::Module;
-use crate::mm::phys_to_virt;
+use crate::mm::{self, phys_to_virt};
+use crate::object::Object;
 use crate::sched;
-use crate::sched::thread::{Affinity, Start, Thread};
+use crate::sched::thread::{Affinity, OutOfMemory, Start, Thread};
+use crate::vm::{Account, AreaError, MappingError, NewArea, Rights, SpaceError, VmArea};
 
 /// Bytes of the initial stack.
 const STACK_SIZE: u64 = 64 * 1024;
+/// What a program from a boot module may do with itself.
+const OWN_RIGHTS: HandleRights = HandleRights::MAP
+    .union(HandleRights::CREATE_THREAD)
+    .union(HandleRights::INSPECT)
+    .union(HandleRights::HANDLE_EXCEPTIONS)
+    .union(HandleRights::GIVE)
+    .union(HandleRights::KILL)
+    .union(HandleRights::DUPLICATE)
+    .union(HandleRights::TRANSFER);
 /// The most that arguments and vectors may take of it.
 const START_DATA_MAX: usize = 16 * 1024;
 
@@ -32,8 +41,10 @@ pub enum LoadError {
     NotStatic,
     /// A page of it would be writable and executable.
     WriteExecute,
-    /// A mapping failed.
-    Map(MapError),
+    /// A part of it lies where nothing can be mapped, or over another part.
+    Map(SpaceError),
+    /// It needs more memory than a program may use.
+    OverLimit,
     /// Memory is short.
     OutOfMemory,
     /// The arguments do not fit on the initial stack.
@@ -46,9 +57,45 @@ impl From<ElfError> for LoadError {
     }
 }
 
-impl From<MapError> for LoadError {
-    fn from(error: MapError) -> Self {
-        Self::Map(error)
+impl From<MappingError> for LoadError {
+    fn from(error: MappingError) -> Self {
+        match error {
+            MappingError::Space(SpaceError::OutOfMemory) => Self::OutOfMemory,
+            MappingError::Space(error) => Self::Map(error),
+            MappingError::OutOfArea | MappingError::Closed => Self::Map(SpaceError::NotMapped),
+        }
+    }
+}
+
+impl From<AreaError> for LoadError {
+    fn from(error: AreaError) -> Self {
+        match error {
+            AreaError::OverLimit => Self::OverLimit,
+            AreaError::OutOfRange | AreaError::NotSupported => Self::Map(SpaceError::Overflow),
+            AreaError::OutOfMemory => Self::OutOfMemory,
+        }
+    }
+}
+
+impl From<ProvideError> for LoadError {
+    fn from(error: ProvideError) -> Self {
+        match error {
+            ProvideError::OverLimit => Self::OverLimit,
+            ProvideError::Guard | ProvideError::Beyond => Self::Map(SpaceError::Overflow),
+            ProvideError::OutOfMemory => Self::OutOfMemory,
+        }
+    }
+}
+
+impl From<AllocError> for LoadError {
+    fn from(_: AllocError) -> Self {
+        Self::OutOfMemory
+    }
+}
+
+impl From<OutOfMemory> for LoadError {
+    fn from(_: OutOfMemory) -> Self {
+        Self::OutOfMemory
     }
 }
 
@@ -63,6 +110,7 @@ impl fmt::Display for LoadError {
                 f.write_str("a segment is writable and executable; link it with -z separate-code")
             }
             Self::Map(error) => write!(f, "a part of it cannot be mapped: {error}"),
+            Self::OverLimit => f.write_str("it needs more memory than a program may use"),
             Self::OutOfMemory => f.write_str("memory is short"),
             Self::ArgumentsTooLong => {
                 write!(f, "its arguments are longer than {START_DATA_MAX} bytes")
@@ -88,82 +136,138 @@ pub fn start(
         return Err(LoadError::NotStatic);
     }
     let entry = image.checked_entry()?;
-    let space = AddressSpace::new()?;
-    map_segments(&space, &image)?;
+    let name = module.name.as_str();
+    let account = Account::new(mm::default_limit(), None)?;
+    let process = Process::new(name, account)?;
+    // Whatever fails from here on: nothing of the process may stay, not even its handle of itself.
+    let result = fill(&process, &image, entry, words).and_then(|stack| {
+        let start = Start::User {
+            entry,
+            stack,
+            argument: 0,
+        };
+        start_thread(&process, name, affinity, start)
+    });
+    match result {
+        Ok(_) => Ok(process),
+        Err(error) => {
+            process.end(Exit::Status(0));
+            Err(error)
+        }
+    }
+}
 
-    let mut handles = HandleTable::new();
-    let own = handles
-        .insert(Object::Own, Rights::NONE)
-        .ok_or(LoadError::OutOfMemory)?;
-    let log = handles
-        .insert(Object::Log, Rights::WRITE)
-        .ok_or(LoadError::OutOfMemory)?;
+/// Makes a thread of a process and starts it.
+///
+/// # Errors
+/// When memory is short or the process cannot have another thread.
+pub fn start_thread(
+    process: &Arc<Process>,
+    name: &str,
+    affinity: Affinity,
+    start: Start,
+) -> Result<Arc<Thread>, LoadError> {
+    let thread = Thread::new(name, affinity, Some(process.clone()), start)?;
+    process
+        .add_thread(&thread)
+        .map_err(|_| LoadError::OutOfMemory)?;
+    if let Err(error) = sched::add(thread.clone()) {
+        process.thread_leaves(&thread);
+        return Err(error.into());
+    }
+    Ok(thread)
+}
+
+/// Gives a new process its handles, segments and stack; returns the stack pointer.
+fn fill(
+    process: &Arc<Process>,
+    image: &Image<'_>,
+    entry: u64,
+    words: &[&str],
+) -> Result<u64, LoadError> {
+    map_segments(process, image)?;
+    let add = |object: Object, rights: HandleRights| {
+        let handle = process.add_handle(object, rights);
+        handle.map_err(|_| LoadError::OutOfMemory)
+    };
+    let own = add(Object::Process(process.clone()), OWN_RIGHTS)?;
+    let given = HandleRights::DUPLICATE.union(HandleRights::TRANSFER);
+    let log = add(Object::Log, HandleRights::WRITE.union(given))?;
+    let system = add(Object::System, HandleRights::INSPECT.union(given))?;
     let vector = [
         (auxv::PAGE_SIZE, PAGE_SIZE),
         (auxv::ENTRY, entry),
         (auxv::ABI_VERSION, abi::VERSION),
         (auxv::SELF_HANDLE, own.0),
         (auxv::LOG_HANDLE, log.0),
+        (auxv::SYSTEM_HANDLE, system.0),
         (auxv::NULL, 0),
     ];
-    let stack = VirtRange::new(
-        VirtAddr::new(USER_END - PAGE_SIZE - STACK_SIZE),
-        VirtAddr::new(USER_END - PAGE_SIZE),
-    );
-    space.map_zeroed(stack, Protection::USER_DATA)?;
-    let stack_pointer = fill_stack(&space, stack.end, words, &vector)?;
-
-    let name = module.name.as_str();
-    let process = Arc::new(Process::new(name, space, handles));
-    let start = Start::User {
-        entry,
-        stack: stack_pointer,
+    // One section: its guard page lies below the stack.
+    let kind = NewArea::Guarded {
+        sections: 1,
+        section_pages: STACK_SIZE / PAGE_SIZE,
     };
-    let thread = Thread::new(name, affinity, Some(process.clone()), start)
-        .map_err(|_| LoadError::OutOfMemory)?;
-    sched::add(thread).map_err(|_| LoadError::OutOfMemory)?;
-    Ok(process)
+    let area = VmArea::new(kind, process.account().clone())?;
+    let size = area.pages() * PAGE_SIZE;
+    let bottom = USER_END - PAGE_SIZE - size;
+    let data = Rights::READ | Rights::WRITE;
+    process
+        .space()
+        .map(Some(bottom), size, &area, 0, data, data)?;
+    let (pointer, bytes) = stack_data(bottom + size, words, &vector)?;
+    area.write(pointer - bottom, &bytes)?;
+    Ok(pointer)
 }
 
-fn protection(flags: SegmentFlags) -> Result<Protection, LoadError> {
-    let mut mapped = Flags::USER;
+fn rights(flags: SegmentFlags) -> Result<Rights, LoadError> {
+    let mut rights = Rights::READ;
     if flags.write && flags.execute {
         return Err(LoadError::WriteExecute);
     }
-    mapped.set(Flags::WRITE, flags.write);
-    mapped.set(Flags::EXECUTE, flags.execute);
-    Ok(Protection::new(mapped))
+    rights.set(Rights::WRITE, flags.write);
+    rights.set(Rights::EXECUTE, flags.execute);
+    Ok(rights)
 }
 
-fn map_segments(space: &AddressSpace, image: &Image<'_>) -> Result<(), LoadError> {
+fn map_segments(process: &Process, image: &Image<'_>) -> Result<(), LoadError> {
     if image.shared_page(PAGE_SIZE).is_some() {
         return Err(LoadError::WriteExecute);
     }
     for segment in image.segments() {
         let bytes = segment.range();
         let range = VirtRange::new(VirtAddr::new(bytes.start), VirtAddr::new(bytes.end));
-        let pages = range.align_outward(PAGE_SIZE).ok_or(MapError::Misaligned)?;
-        space.map_zeroed(pages, protection(segment.flags)?)?;
-        space.fill(range.start, segment.file)?;
+        let pages = range
+            .align_outward(PAGE_SIZE)
+            .ok_or(LoadError::Map(SpaceError::Overflow))?;
+        let kind = NewArea::Open {
+            pages: pages.len() / PAGE_SIZE,
+        };
+        let area = VmArea::new(kind, process.account().clone())?;
+        let rights = rights(segment.flags)?;
+        let start = pages.start.as_u64();
+        process
+            .space()
+            .map(Some(start), pages.len(), &area, 0, rights, rights)?;
+        area.write(bytes.start - start, segment.file)?;
     }
     Ok(())
 }
 
-/// Lays out the System V initial stack below `top`; returns the stack pointer: argc, argv, environment (empty),
-/// auxiliary vector, strings.
-fn fill_stack(
-    space: &AddressSpace,
-    top: VirtAddr,
+/// Lays out the System V initial stack below `top`; returns the stack pointer, and what lies from there to the top: argc,
+/// argv, environment (empty), auxiliary vector, strings.
+fn stack_data(
+    top: u64,
     words: &[&str],
     vector: &[(u64, u64)],
-) -> Result<u64, LoadError> {
+) -> Result<(u64, Vec<u8>), LoadError> {
     let strings: usize = words.iter().map(|word| word.len() + 1).sum();
     let word_count = 1 + words.len() + 1 + 1 + vector.len() * 2;
     let size = (word_count * 8 + strings).next_multiple_of(16);
     if size > START_DATA_MAX {
         return Err(LoadError::ArgumentsTooLong);
     }
-    let base = top.as_u64() - size as u64;
+    let base = top - size as u64;
     let mut data = Vec::new();
     data.try_reserve_exact(size)
         .map_err(|_| LoadError::OutOfMemory)?;
@@ -184,6 +288,6 @@ fn fill_stack(
         data.extend_from_slice(word.as_bytes());
         data.push(0);
     }
-    space.fill(VirtAddr::new(base), &data)?;
-    Ok(base)
+    data.resize(size, 0);
+    Ok((base, data))
 }

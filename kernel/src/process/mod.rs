@@ -1,27 +1,33 @@
-//! Processes: an address space, a handle table, an exit status.
+//! Processes: an address space, a handle table, threads, an account, and how it all ends.
+//!
+//! A process ends in three steps. It is *ending* as soon as somebody has said how ([`Process::end`]): from then on no thread
+//! of it returns to user mode, and none starts. When its last thread has left, that thread gives back what the process
+//! held: handles, mappings and with them pages. Only then has it *ended*: the status can be read, and those who wait
+//! are told. So whoever sees the end of a process sees its memory free.
 
-pub mod handles;
+pub mod exception;
 pub mod loader;
-pub mod space;
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::{Error, Handle, ObjectType, Rights};
-use handles::HandleTable;
-pub use handles::Object;
+use ksync::{AllocError, Arc};
 
 use crate::arch::current::IrqLock;
-use crate::arch::current::trap::{PAGE_FAULT, TrapFrame, exception_name};
 use crate::boot::Text;
+use crate::object::{Binding, HandleTable, Object};
 use crate::sched::{self, thread::Thread};
-use crate::trace;
-use space::AddressSpace;
+use crate::vm::{Account, AddressSpace};
+use exception::Exceptions;
+
+/// The most threads of a process.
+pub const THREADS_MAX: usize = 1024;
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// By its own choice, with a status.
+    /// By its own choice or that of another, with a status.
     Status(u64),
     /// By an exception that nobody handled; its vector.
     Fault(u64),
@@ -37,33 +43,61 @@ impl Exit {
     }
 }
 
+/// Where a process is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It runs, or waits for its first thread.
+    Alive,
+    /// It is known how it ends, and its threads are leaving.
+    Ending(Exit),
+    /// It holds nothing any more.
+    Ended(Exit),
+}
+
 struct State {
-    exit: Option<Exit>,
+    phase: Phase,
+    threads: Vec<Arc<Thread>>,
+    on_exit: Option<Binding>,
     waiters: Vec<Arc<Thread>>,
 }
 
 /// A running program.
 pub struct Process {
     name: Text<32>,
+    account: Arc<Account>,
     space: AddressSpace,
     handles: IrqLock<HandleTable>,
     state: IrqLock<State>,
+    /// Exceptions that its threads wait with.
+    pub exceptions: IrqLock<Exceptions>,
+    /// Pages that were provided at a fault.
+    pub faults: AtomicU64,
 }
 
 impl Process {
-    fn new(name: &str, space: AddressSpace, handles: HandleTable) -> Self {
-        Self {
+    /// A process without handles, mappings and threads.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn new(name: &str, account: Arc<Account>) -> Result<Arc<Self>, AllocError> {
+        let space = AddressSpace::new(account.clone()).map_err(|_| AllocError)?;
+        Arc::try_new(Self {
             name: Text::new(name),
+            account,
             space,
-            handles: IrqLock::new(handles),
+            handles: IrqLock::new(HandleTable::new()),
             state: IrqLock::new(State {
-                exit: None,
+                phase: Phase::Alive,
+                threads: Vec::new(),
+                on_exit: None,
                 waiters: Vec::new(),
             }),
-        }
+            exceptions: IrqLock::new(Exceptions::new()),
+            faults: AtomicU64::new(0),
+        })
     }
 
-    /// Its name: that of the boot module.
+    /// Its name: for programs from boot modules, that of the module.
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
@@ -71,6 +105,11 @@ impl Process {
     /// Its address space.
     pub fn space(&self) -> &AddressSpace {
         &self.space
+    }
+
+    /// Its memory account.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
     }
 
     /// The object behind a handle.
@@ -86,24 +125,172 @@ impl Process {
         self.handles.lock().get(handle, kind, rights)
     }
 
-    /// Notes how the process ends and wakes those who wait for it. The first call counts.
-    pub fn set_exit(&self, exit: Exit) {
-        let waiters = {
+    /// The object behind a handle of any type, and the handle's rights.
+    ///
+    /// # Errors
+    /// `BadHandle` or `AccessDenied`.
+    pub fn any_object(&self, handle: Handle, needed: Rights) -> Result<(Object, Rights), Error> {
+        self.handles.lock().any(handle, needed)
+    }
+
+    /// Adds a handle.
+    ///
+    /// # Errors
+    /// `OutOfMemory` or `TooMany`; `Ended` when the process is ending. The object is dropped then.
+    pub fn add_handle(&self, object: Object, rights: Rights) -> Result<Handle, Error> {
+        // With the lock held the phase cannot pass to `Ended` without the handle being seen by `release`.
+        let result = {
+            let mut handles = self.handles.lock();
+            if self.is_ending() {
+                Err((object, Error::Ended))
+            } else {
+                handles.insert(object, rights)
+            }
+        };
+        result.map_err(|(object, error)| {
+            drop(object);
+            error
+        })
+    }
+
+    /// Removes a handle; what it named may go with it.
+    ///
+    /// # Errors
+    /// `BadHandle`.
+    pub fn remove_handle(&self, handle: Handle) -> Result<(), Error> {
+        let object = self.handles.lock().remove(handle)?;
+        drop(object);
+        Ok(())
+    }
+
+    /// How many handles it has.
+    pub fn handle_count(&self) -> usize {
+        self.handles.lock().len()
+    }
+
+    /// How many threads it has.
+    pub fn thread_count(&self) -> usize {
+        self.state.lock().threads.len()
+    }
+
+    /// Whether it is known how the process ends: it takes nothing more.
+    pub fn is_ending(&self) -> bool {
+        self.state.lock().phase != Phase::Alive
+    }
+
+    /// How it ended, when it has and everything is given back.
+    pub fn ended(&self) -> Option<Exit> {
+        match self.state.lock().phase {
+            Phase::Ended(exit) => Some(exit),
+            Phase::Alive | Phase::Ending(_) => None,
+        }
+    }
+
+    /// Enters a new thread, which must then be started.
+    ///
+    /// # Errors
+    /// `TooMany`, `OutOfMemory`, `Ended`.
+    pub fn add_thread(&self, thread: &Arc<Thread>) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Alive {
+            return Err(Error::Ended);
+        }
+        if state.threads.len() >= THREADS_MAX {
+            return Err(Error::TooMany);
+        }
+        state
+            .threads
+            .try_reserve(1)
+            .map_err(|_| Error::OutOfMemory)?;
+        state.threads.push(thread.clone());
+        Ok(())
+    }
+
+    /// Ends the process: the first call says how. Its threads leave when they would return to user mode; if there are
+    /// none, it has ended when this returns.
+    pub fn end(&self, exit: Exit) {
+        {
             let mut state = self.state.lock();
-            if state.exit.is_some() {
+            if state.phase != Phase::Alive {
                 return;
             }
-            state.exit = Some(exit);
-            core::mem::take(&mut state.waiters)
+            state.phase = Phase::Ending(exit);
+        }
+        // Threads leave meanwhile and shorten the list; none is added any more.
+        let staying = || {
+            let state = self.state.lock();
+            let mut threads = state.threads.iter();
+            threads.find(|thread| !thread.must_end()).cloned()
         };
+        while let Some(thread) = staying() {
+            sched::make_leave(&thread);
+        }
+        self.release_if_empty();
+    }
+
+    /// Takes a thread off the list, which is about to end. The last one ends the process.
+    pub fn thread_leaves(&self, thread: &Thread) {
+        let gone = {
+            let mut state = self.state.lock();
+            let place = state
+                .threads
+                .iter()
+                .position(|other| core::ptr::eq(other.as_ptr(), thread));
+            let gone = place.map(|index| state.threads.swap_remove(index));
+            if state.threads.is_empty() && state.phase == Phase::Alive {
+                state.phase = Phase::Ending(Exit::Status(0));
+            }
+            gone
+        };
+        drop(gone);
+        self.release_if_empty();
+    }
+
+    /// Gives everything back when the process is ending and the last thread has left.
+    fn release_if_empty(&self) {
+        let exit = {
+            let state = self.state.lock();
+            match state.phase {
+                Phase::Ending(exit) if state.threads.is_empty() => exit,
+                _ => return,
+            }
+        };
+        // Two may come here (the one who ends an empty process, and the last thread): both find the same or nothing.
+        let handles = core::mem::replace(&mut *self.handles.lock(), HandleTable::new());
+        drop(handles);
+        self.exceptions.lock().clear();
+        self.space.clear();
+        let (waiters, on_exit) = {
+            let mut state = self.state.lock();
+            if matches!(state.phase, Phase::Ended(_)) {
+                return;
+            }
+            state.phase = Phase::Ended(exit);
+            (core::mem::take(&mut state.waiters), state.on_exit.take())
+        };
+        if let Some(binding) = on_exit {
+            binding.signal();
+        }
         for waiter in waiters {
             sched::wake(&waiter);
         }
     }
 
-    /// How it ended, if it has.
-    pub fn ended(&self) -> Option<Exit> {
-        self.state.lock().exit
+    /// Sets what happens when it has ended; at once if it has.
+    pub fn on_exit(&self, binding: Option<Binding>) {
+        let old = {
+            let mut state = self.state.lock();
+            if !matches!(state.phase, Phase::Ended(_)) {
+                core::mem::replace(&mut state.on_exit, binding)
+            } else {
+                drop(state);
+                if let Some(binding) = binding {
+                    binding.signal();
+                }
+                None
+            }
+        };
+        drop(old);
     }
 
     /// Blocks the calling kernel thread until the process has ended.
@@ -111,55 +298,31 @@ impl Process {
         loop {
             {
                 let mut state = self.state.lock();
-                if let Some(exit) = state.exit {
+                if let Phase::Ended(exit) = state.phase {
                     return exit;
                 }
-                state.waiters.push(sched::current_thread());
+                if state.waiters.try_reserve(1).is_ok() {
+                    state.waiters.push(sched::current_thread());
+                } else {
+                    // Without memory to be on the list, look again after the others had their turn.
+                    drop(state);
+                    sched::yield_now();
+                    continue;
+                }
             }
             sched::block();
         }
     }
+
+    /// Counts a fault that was resolved.
+    pub fn count_fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
-/// Called for an exception in user mode, on the thread's kernel stack: the process ends, with a report.
-pub fn on_user_exception(frame: &TrapFrame) {
-    let Some(process) = sched::current_process() else {
-        crate::panic::on_exception(frame)
-    };
-    let name = exception_name(frame.vector);
-    trace::record(trace::Phase::Instant, "fault");
-    let address = x86_64::registers::control::Cr2::read_raw();
-    if frame.vector == PAGE_FAULT {
-        let access = match frame.error {
-            error if error & 0x10 != 0 => "executing",
-            error if error & 2 != 0 => "writing",
-            _ => "reading",
-        };
-        let cause = if frame.error & 1 == 0 {
-            "nothing is mapped there"
-        } else {
-            "the mapping forbids it"
-        };
-        log::error!(
-            "{} was ended: {name} {access} {address:#x}, {cause}",
-            process.name()
-        );
-    } else {
-        log::error!(
-            "{} was ended: {name}, error code {:#x}",
-            process.name(),
-            frame.error
-        );
+impl Drop for Process {
+    fn drop(&mut self) {
+        // A process that never had a thread may still have mappings.
+        self.space.clear();
     }
-    let cpu = crate::arch::current::percpu::current().index;
-    let at = klog::markup::Frame {
-        cpu,
-        frame: 0,
-        address: frame.rip,
-        module: Some(process.name()),
-    };
-    log::error!("  at {at}");
-    process.set_exit(Exit::Fault(frame.vector));
-    drop(process);
-    sched::exit_current()
 }

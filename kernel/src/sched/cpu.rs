@@ -1,10 +1,10 @@
 //! The part of a CPU's area that belongs to the scheduler: run queue, idle thread, and the thread just left.
 
-use alloc::sync::Arc;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ksched::{Config, Decision, Priority, RunQueue};
+use ksync::Arc;
 
 use super::thread::{Affinity, OutOfMemory, Thread};
 use crate::arch::current::percpu::{self, PerCpu};

@@ -10,16 +10,16 @@
 mod cpu;
 pub mod thread;
 
-use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub use cpu::CpuQueue;
 use cpu::{Fate, Ready};
 use ksched::Priority;
+use ksync::Arc;
 use x86_64::instructions::interrupts;
 
 use crate::arch::current::percpu::{self, PerCpu};
-use crate::arch::current::{apic, paging, switch, time};
+use crate::arch::current::{apic, shootdown, switch, time};
 use crate::mm::stack::KernelStack;
 use crate::process::Process;
 use crate::trace::{self, Phase};
@@ -44,7 +44,7 @@ pub fn thread_count() -> usize {
 /// # Errors
 /// When memory is short.
 pub fn prepare_cpu(area: &'static PerCpu, stack: KernelStack) -> Result<(), OutOfMemory> {
-    let idle = Thread::adopt("idle", Affinity::Pinned(area.index), Some(stack));
+    let idle = Thread::adopt("idle", Affinity::Pinned(area.index), Some(stack))?;
     area.queue.set_idle(idle)
 }
 
@@ -61,7 +61,7 @@ pub fn adopt_idle(area: &'static PerCpu) {
 pub fn init_boot() -> Result<(), OutOfMemory> {
     let area = percpu::current();
     area.queue
-        .set_idle(Thread::adopt("idle", Affinity::Pinned(area.index), None))?;
+        .set_idle(Thread::adopt("idle", Affinity::Pinned(area.index), None)?)?;
     adopt_idle(area);
     RUNNING.store(true, Ordering::Release);
     Ok(())
@@ -106,6 +106,7 @@ pub fn wake(thread: &Arc<Thread>) {
 fn make_ready(ready: Ready) {
     interrupts::without_interrupts(|| {
         let area = cpu::choose(ready.thread().affinity);
+        ready.thread().cpu.store(area.index, Ordering::SeqCst);
         if area.queue.enqueue(ready, Priority::NORMAL) {
             poke(area);
         }
@@ -124,6 +125,21 @@ fn poke(area: &PerCpu) {
     }
 }
 
+/// Makes a thread end instead of going back to user mode: it is woken if it blocks, and interrupted if it runs.
+pub fn make_leave(thread: &Arc<Thread>) {
+    thread.set_must_end();
+    wake(thread);
+    // The order of this load and the store above, and that of the store in `make_ready` and the load in
+    // `before_user_return`, are one: either we see where the thread went, or it sees that it must end.
+    if let Some(area) = percpu::get(thread.cpu.load(Ordering::SeqCst) as usize) {
+        interrupts::without_interrupts(|| {
+            if area.index != percpu::current().index {
+                poke(area);
+            }
+        });
+    }
+}
+
 /// The running thread gives way to others of its priority.
 pub fn yield_now() {
     interrupts::without_interrupts(|| schedule(Fate::Yield));
@@ -138,8 +154,19 @@ pub fn block() {
     });
 }
 
-/// Ends the running thread.
+/// The running thread ends when it would go back to user mode.
+pub fn leave_current() {
+    current_ref().set_must_end();
+}
+
+/// Ends the running thread. Nothing that the caller holds is dropped.
 pub fn exit_current() -> ! {
+    let thread = current_ref();
+    if let Some(process) = &thread.process {
+        // The last thread gives back what the process held, which takes time.
+        interrupts::enable();
+        process.thread_leaves(thread);
+    }
     interrupts::disable();
     schedule(Fate::Exit);
     unreachable!("a thread that has ended was scheduled again")
@@ -150,6 +177,9 @@ pub fn before_user_return() {
     let area = percpu::current();
     if area.need_resched.get() {
         schedule(Fate::Requeue);
+    }
+    if current_must_end() {
+        exit_current();
     }
 }
 
@@ -203,14 +233,8 @@ fn activate(area: &'static PerCpu, from: &Thread, to: &Thread) {
     if let Some(state) = &to.fpu {
         state.restore();
     }
-    // SAFETY: both kinds of tables have the kernel's half; a process's live as long as its threads, and a CPU leaves
-    // them here before the last thread is dropped.
-    unsafe {
-        match &to.process {
-            Some(process) => paging::load(process.space().root()),
-            None => paging::load_kernel_tables(),
-        }
-    }
+    // SAFETY: interrupts are off; a process's space lives as long as its threads, and is retired before it goes.
+    unsafe { shootdown::activate(to.process.as_ref().map(|process| process.space().tlb())) };
 }
 
 /// Settles the thread that was switched away from. Runs in the context that was switched to, interrupts off.
@@ -244,13 +268,17 @@ extern "C" fn first_run() -> ! {
             interrupts::enable();
             body();
         }
-        Some(Start::User { entry, stack }) => {
+        Some(Start::User {
+            entry,
+            stack,
+            argument,
+        }) if !current_must_end() => {
             time::note_user_entry();
             // SAFETY: this switch has loaded the process's space and kernel stack with the thread; interrupts are off; the
             // entry is an address of its image, in user space.
-            unsafe { switch::enter_user(entry, stack) }
+            unsafe { switch::enter_user(entry, stack, argument) }
         }
-        None => {}
+        Some(Start::User { .. }) | None => {}
     }
     exit_current()
 }
@@ -265,9 +293,19 @@ pub fn current_thread() -> Arc<Thread> {
     Ready::borrow(current_ref())
 }
 
-/// The process of the running thread.
-pub fn current_process() -> Option<Arc<Process>> {
-    current_ref().process.clone()
+/// Calls a function with the process of the running thread, if it has one.
+pub fn with_current_process<R>(act: impl FnOnce(&Arc<Process>) -> R) -> Option<R> {
+    current_ref().process.as_ref().map(act)
+}
+
+/// The number of the running thread.
+pub fn current_id() -> u64 {
+    current_ref().id
+}
+
+/// Whether the running thread must end instead of going back to user mode.
+pub fn current_must_end() -> bool {
+    current_ref().must_end()
 }
 
 fn thread_on(area: &PerCpu) -> Option<&Thread> {

@@ -1,9 +1,10 @@
 //! Threads: a kernel stack, what runs on it, and whether it may run.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+
+use ksync::Arc;
 
 use crate::arch::current::{fpu, switch};
 use crate::boot::Text;
@@ -26,7 +27,14 @@ pub enum Start {
     Kernel(Box<dyn FnOnce() + Send>),
     /// Enters user mode at an instruction, with a stack pointer. It leaves nothing behind on the kernel stack: what
     /// lay there would never be dropped.
-    User { entry: u64, stack: u64 },
+    User {
+        /// Its first instruction.
+        entry: u64,
+        /// Its first stack pointer.
+        stack: u64,
+        /// What it finds in RDI.
+        argument: u64,
+    },
 }
 
 impl<F: FnOnce() + Send + 'static> From<Box<F>> for Start {
@@ -47,8 +55,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// A thread of execution in the kernel, or of a process.
 pub struct Thread {
     /// Unique for the life of the system.
-    #[expect(dead_code, reason = "read by the debugger's commands in scripts/gdb")]
-    id: u64,
+    pub id: u64,
     name: Text<32>,
     stack: Option<KernelStack>,
     /// The stack pointer while the thread does not run.
@@ -58,6 +65,9 @@ pub struct Thread {
     pub(super) fpu: Option<fpu::State>,
     /// Where it may run.
     pub affinity: Affinity,
+    /// The CPU that it was last put on.
+    pub(super) cpu: AtomicU32,
+    must_end: AtomicBool,
     state: AtomicU8,
     start: Cell<Option<Start>>,
 }
@@ -99,12 +109,19 @@ impl Thread {
         let thread = Self::with(name, affinity, Some(stack), process, fpu);
         thread.saved_stack.set(stack_pointer);
         thread.start.set(Some(start.into()));
-        Ok(Arc::new(thread))
+        Arc::try_new(thread).map_err(|_| OutOfMemory)
     }
 
     /// The thread for a context that runs already, on `stack` or on one that is not of the pool.
-    pub fn adopt(name: &str, affinity: Affinity, stack: Option<KernelStack>) -> Arc<Self> {
-        Arc::new(Self::with(name, affinity, stack, None, None))
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn adopt(
+        name: &str,
+        affinity: Affinity,
+        stack: Option<KernelStack>,
+    ) -> Result<Arc<Self>, OutOfMemory> {
+        Arc::try_new(Self::with(name, affinity, stack, None, None)).map_err(|_| OutOfMemory)
     }
 
     fn with(
@@ -122,6 +139,8 @@ impl Thread {
             process,
             fpu,
             affinity,
+            cpu: AtomicU32::new(0),
+            must_end: AtomicBool::new(false),
             state: AtomicU8::new(RUNNABLE),
             start: Cell::new(None),
         }
@@ -135,6 +154,15 @@ impl Thread {
     /// Top of its kernel stack.
     pub(super) fn stack_top(&self) -> u64 {
         self.stack.as_ref().map_or(0, KernelStack::top)
+    }
+
+    /// Whether the thread must end instead of going (back) to user mode.
+    pub fn must_end(&self) -> bool {
+        self.must_end.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn set_must_end(&self) {
+        self.must_end.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn take_start(&self) -> Option<Start> {

@@ -1,8 +1,10 @@
-//! Calls that ask about the system and need no handle.
+//! Calls on the machine.
 
-use abi::Error;
+use abi::{Error, statistics::Statistics};
 
-use crate::arch::current::time;
+use super::write_words;
+use crate::arch::current::{percpu, shootdown, time};
+use crate::mm;
 
 /// `abi_version`.
 pub fn abi_version() -> Result<u64, Error> {
@@ -12,4 +14,24 @@ pub fn abi_version() -> Result<u64, Error> {
 /// `clock_read`.
 pub fn clock_read() -> Result<u64, Error> {
     Ok(time::now_ns())
+}
+
+/// `system_statistics`.
+pub fn statistics(place: u64) -> Result<u64, Error> {
+    let online = percpu::all().filter(|area| area.queue.is_online()).count();
+    let memory = mm::statistics();
+    let words = Statistics {
+        processors: online as u64,
+        total: memory.total,
+        free: memory.free,
+        cached: memory.cached,
+        user: memory.user,
+        tables: memory.tables,
+        heap: memory.heap,
+        stacks: memory.stacks,
+        other: memory.other,
+        heap_used: mm::heap::usage().used,
+        shootdowns: shootdown::sent(),
+    };
+    write_words(place, words.to_words())
 }

@@ -6,6 +6,7 @@
 
 pub mod call;
 pub mod start;
+pub mod thread;
 
 use core::fmt;
 

@@ -17,6 +17,7 @@ pub struct Context {
     argv: *const *const u8,
     log: Option<Handle>,
     own: Option<Handle>,
+    system: Option<Handle>,
     abi_version: u64,
 }
 
@@ -39,6 +40,11 @@ impl Context {
     /// The handle of this process.
     pub fn own(&self) -> Option<Handle> {
         self.own
+    }
+
+    /// The machine, if the right to ask about it was given.
+    pub fn system(&self) -> Option<Handle> {
+        self.system
     }
 
     /// The ABI version that the creator named.
@@ -117,6 +123,7 @@ unsafe fn start(stack: *const u64) -> Context {
             argv,
             log: None,
             own: None,
+            system: None,
             abi_version: 0,
         };
         while *at != auxv::NULL {
@@ -124,6 +131,7 @@ unsafe fn start(stack: *const u64) -> Context {
             match *at {
                 auxv::LOG_HANDLE => context.log = Some(Handle(value)),
                 auxv::SELF_HANDLE => context.own = Some(Handle(value)),
+                auxv::SYSTEM_HANDLE => context.system = Some(Handle(value)),
                 auxv::ABI_VERSION => context.abi_version = value,
                 _ => {}
             }

@@ -12,6 +12,8 @@ use crate::mm::{self, MapError};
 pub const VECTOR_TIMER: u8 = 0xf0;
 /// Vector that makes a CPU look at its run queue.
 pub const VECTOR_RESCHEDULE: u8 = 0xf1;
+/// Vector that makes a CPU forget translations.
+pub const VECTOR_SHOOTDOWN: u8 = 0xf2;
 /// Vector of spurious interrupts: they are not acknowledged.
 pub const VECTOR_SPURIOUS: u8 = 0xff;
 

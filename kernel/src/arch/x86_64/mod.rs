@@ -9,7 +9,9 @@ pub mod idt;
 pub mod ioapic;
 pub mod paging;
 pub mod percpu;
+pub mod random;
 pub mod serial;
+pub mod shootdown;
 pub mod smp;
 pub mod switch;
 pub mod syscall;
@@ -41,6 +43,13 @@ impl ksync::IrqControl for Irq {
 
     fn cpu() -> Option<u32> {
         percpu::is_ready().then(|| percpu::current().index)
+    }
+
+    fn while_waiting() {
+        core::hint::spin_loop();
+        if percpu::is_ready() {
+            shootdown::serve();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 
 use kaddr::{Frame, PAGE_SIZE, Page, PageSize, PhysAddr, VirtAddr, VirtRange};
-use kmem::pt::{Flags, Flush, FrameSource, Levels, PageTable, Protection};
+use kmem::pt::{Flags, FrameSource, Levels, PageTable, Protection};
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 
 use crate::boot;
@@ -36,39 +36,6 @@ pub fn boot_stack_top() -> u64 {
     BOOT_STACK.stack.get() as u64 + size_of_val(&BOOT_STACK.stack) as u64
 }
 
-/// Makes this CPU forget the translations that an edit changed.
-pub fn flush_local(flush: &Flush) {
-    for address in flush.addresses() {
-        x86_64::instructions::tlb::flush(x86_64::VirtAddr::new_truncate(address.as_u64()));
-    }
-}
-
-/// Loads the page tables with this root, if they are not loaded.
-///
-/// # Safety
-/// The tables have the kernel's half and outlive their use.
-pub unsafe fn load(root: PhysAddr) {
-    let (current, flags) = Cr3::read_raw();
-    if current.start_address().as_u64() != root.as_u64() {
-        let frame = x86_64::structures::paging::PhysFrame::containing_address(
-            x86_64::PhysAddr::new(root.as_u64()),
-        );
-        let _ = flags;
-        // SAFETY: the caller vouches for the tables; PCID is off, so that the low bits are zero.
-        unsafe { Cr3::write_raw(frame, 0) };
-    }
-}
-
-/// Loads the kernel's own tables.
-///
-/// # Safety
-/// On a CPU whose stack is in the kernel's half.
-pub unsafe fn load_kernel_tables() {
-    let root = mm::kernel_tables().root().start();
-    // SAFETY: the kernel's tables live for ever.
-    unsafe { load(root) };
-}
-
 fn current_tables() -> Option<PageTable> {
     let root = Frame::starting_at(PhysAddr::new(Cr3::read_raw().0.start_address().as_u64()))?;
     let five = Cr4::read().contains(Cr4Flags::L5_PAGING);
@@ -96,7 +63,14 @@ impl FrameSource for LowFrames {
     }
 
     fn free_table(&mut self, table: Frame) {
-        mm::free(table);
+        free_low(table);
+    }
+}
+
+/// Gives back a frame that came from the shared allocator and is counted for no purpose.
+pub fn free_low(frame: Frame) {
+    if let Err(error) = mm::frames().free(frame) {
+        log::error!("a frame was not given back: {error}");
     }
 }
 

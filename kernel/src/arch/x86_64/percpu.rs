@@ -8,10 +8,13 @@ use core::mem::offset_of;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use ksync::Requests;
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 
 use super::gdt::Tables;
+use super::shootdown::SpaceTlb;
+use crate::mm::Stock;
 use crate::panic::Snapshot;
 use crate::sched::CpuQueue;
 use crate::sched::thread::Thread;
@@ -41,6 +44,12 @@ pub struct PerCpu {
     pub interrupts: AtomicU64,
     /// The run queue and what belongs to it.
     pub queue: CpuQueue,
+    /// The address space whose tables are loaded; null: the kernel's own.
+    pub loaded: Cell<*const SpaceTlb>,
+    /// What this CPU asks of others, and who asks something of it.
+    pub requests: Requests,
+    /// Free frames that this CPU has at hand.
+    pub frames: Stock,
     /// Where this CPU leaves its registers when another one panics.
     pub snapshot: Snapshot,
     /// GDT, TSS and interrupt stacks.
@@ -70,6 +79,9 @@ impl PerCpu {
             need_resched: Cell::new(false),
             interrupts: AtomicU64::new(0),
             queue: CpuQueue::new(),
+            loaded: Cell::new(ptr::null()),
+            requests: Requests::new(),
+            frames: Stock::new(),
             snapshot: Snapshot::new(),
             tables: UnsafeCell::new(Tables::new()),
         }
@@ -127,6 +139,11 @@ pub fn current() -> &'static PerCpu {
 /// Whether the boot CPU's area exists yet: before that [`current`] must not be called.
 pub fn is_ready() -> bool {
     COUNT.load(Ordering::Acquire) != 0
+}
+
+/// How many areas there are: one more than the highest index.
+pub fn count() -> usize {
+    COUNT.load(Ordering::Acquire)
 }
 
 /// The area with this index.

@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use kaddr::{Frame, PAGE_SIZE, PhysAddr};
 
 use super::percpu::{self, PerCpu};
-use super::{apic, cpuid, fpu, idt, paging, syscall, time};
+use super::{apic, cpuid, fpu, idt, paging, shootdown, syscall, time};
 use crate::mm::{self, stack::KernelStack};
 use crate::sched;
 
@@ -342,7 +342,7 @@ fn finish(slots: Vec<Slot>, page: PhysAddr, tables: paging::Trampoline) -> Repor
     if report.missing.is_empty() {
         drop(tables);
         if let Some(frame) = Frame::starting_at(page) {
-            mm::free(frame);
+            paging::free_low(frame);
         }
     } else {
         // A late CPU still reads the page, the tables and its slot.
@@ -363,13 +363,15 @@ extern "C" fn ap_main(slot: *const Slot) -> ! {
         area.install();
         idt::load();
         cpuid::enable();
-        paging::load_kernel_tables();
+        shootdown::load_kernel_tables();
         apic::init_cpu();
         syscall::init();
     }
     fpu::init_cpu();
     apic::enable_timer();
     percpu::publish(area);
+    // SAFETY: interrupts are off, the area is installed, and the kernel's own tables are loaded.
+    unsafe { shootdown::join() };
     sched::adopt_idle(area);
     slot.state.store(ONLINE, Ordering::Release);
     sched::idle_loop()

@@ -59,20 +59,21 @@ pub unsafe fn prepare(top: u64, entry: extern "C" fn() -> !) -> u64 {
     base
 }
 
-/// Enters user mode at `entry` with stack `stack`, all other registers zero, interrupts on.
+/// Enters user mode at `entry` with stack `stack` and `argument` in RDI, all other registers zero, interrupts on.
 ///
 /// # Safety
 /// The process's address space is active, interrupts are off, the per-CPU kernel stack is set, and `entry` is a
 /// user address.
 #[unsafe(naked)]
-pub unsafe extern "C" fn enter_user(entry: u64, stack: u64) -> ! {
+pub unsafe extern "C" fn enter_user(entry: u64, stack: u64, argument: u64) -> ! {
     naked_asm!(
         "push {data}",
         "push rsi",
         "push 0x202",
         "push {code}",
         "push rdi",
-        "xor eax, eax; xor ebx, ebx; xor ecx, ecx; xor edx, edx; xor esi, esi; xor edi, edi; xor ebp, ebp",
+        "mov rdi, rdx",
+        "xor eax, eax; xor ebx, ebx; xor ecx, ecx; xor edx, edx; xor esi, esi; xor ebp, ebp",
         "xor r8d, r8d; xor r9d, r9d; xor r10d, r10d; xor r11d, r11d",
         "xor r12d, r12d; xor r13d, r13d; xor r14d, r14d; xor r15d, r15d",
         "swapgs",

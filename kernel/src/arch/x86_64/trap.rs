@@ -2,9 +2,12 @@
 
 use core::sync::atomic::Ordering;
 
-use super::apic::{self, VECTOR_RESCHEDULE, VECTOR_SPURIOUS, VECTOR_TIMER};
-use super::{percpu, usercopy};
-use crate::{panic, process, sched};
+use x86_64::registers::control::Cr2;
+
+use super::apic::{self, VECTOR_RESCHEDULE, VECTOR_SHOOTDOWN, VECTOR_SPURIOUS, VECTOR_TIMER};
+use super::{percpu, shootdown};
+use crate::process::exception;
+use crate::{panic, sched};
 
 /// The registers at the interrupted instruction, as the entry code of `idt` pushed them.
 #[repr(C)]
@@ -96,6 +99,7 @@ fn interrupt(vector: u8) {
         VECTOR_SPURIOUS => return,
         VECTOR_TIMER => sched::on_timer(),
         VECTOR_RESCHEDULE => sched::on_reschedule(),
+        VECTOR_SHOOTDOWN => shootdown::serve(),
         vector => log::warn!("interrupt {vector:#x} has no handler"),
     }
     apic::end_of_interrupt();
@@ -107,13 +111,12 @@ fn exception(frame: &mut TrapFrame) {
         DOUBLE_FAULT | MACHINE_CHECK => panic::on_exception(frame),
         _ => {}
     }
+    // Read before anything can fault again.
+    let address = Cr2::read_raw();
     if frame.is_from_user() {
-        return process::on_user_exception(frame);
+        return exception::on_user_exception(frame, address);
     }
-    if frame.vector == PAGE_FAULT
-        && let Some(target) = usercopy::fixup(frame.rip)
-    {
-        frame.rip = target;
+    if frame.vector == PAGE_FAULT && exception::on_kernel_page_fault(frame, address) {
         return;
     }
     panic::on_exception(frame)

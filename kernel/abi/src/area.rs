@@ -1,0 +1,37 @@
+//! `vm_area`: kinds, what a mapping allows, and what can be asked.
+
+/// Demand-allocated, resizable, shareable memory.
+pub const OPEN: u64 = 0;
+/// As open, cut into equal sections, each below a guard page that can never be touched.
+pub const GUARDED: u64 = 1;
+/// A buffer that a mapping shows twice, back to back: `size` is that of the buffer, and the area is twice as long.
+pub const RING: u64 = 2;
+/// A given range of physical memory. Programs cannot make one themselves.
+pub const FIXED: u64 = 3;
+
+/// The mapping can be read.
+pub const READ: u64 = 1 << 0;
+/// The mapping can be written to; not together with [`EXECUTE`].
+pub const WRITE: u64 = 1 << 1;
+/// The mapping can be executed.
+pub const EXECUTE: u64 = 1 << 2;
+/// For `process_map`: at the given address, or not at all.
+pub const AT_ADDRESS: u64 = 1 << 3;
+
+wire! {
+    /// What `vm_area_info` tells.
+    Info {
+        /// One of the kinds above.
+        kind,
+        /// Length in bytes, as a mapping sees it.
+        size,
+        /// Bytes that have pages.
+        committed,
+        /// Mappings of it, in all processes.
+        mappings,
+        /// Of `committed`, the bytes in pages that are shared with a snapshot.
+        shared,
+        /// Of `committed`, the bytes in large (2 MiB) pages.
+        large,
+    }
+}

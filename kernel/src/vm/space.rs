@@ -1,0 +1,282 @@
+//! Address spaces of processes.
+
+use kaddr::{PAGE_SHIFT, PAGE_SIZE, VirtAddr, VirtRange};
+use kmem::aspace::{AddressMap, Mapping, PageRun, Place, Rights, SpaceError};
+use kmem::vma::{Access, LARGE_PAGES, ProvideError};
+use ksync::{AllocError, Arc};
+
+use super::area::AreaError;
+use super::view::View;
+use super::{Account, VmArea};
+use crate::arch::current::shootdown::SpaceTlb;
+use crate::arch::current::usercopy::USER_END;
+use crate::arch::current::{IrqLock, random};
+
+/// Why an access cannot succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultError {
+    /// Nothing is mapped there.
+    NotMapped,
+    /// The mapping does not allow it.
+    Protection,
+    /// It is a guard page.
+    Guard,
+    /// The area is shorter than the mapping by now.
+    Beyond,
+    /// Memory is short.
+    OutOfMemory,
+    /// The limit of the area's, or of the space's, account.
+    OverLimit,
+}
+
+impl From<ProvideError> for FaultError {
+    fn from(error: ProvideError) -> Self {
+        match error {
+            ProvideError::Guard => Self::Guard,
+            ProvideError::Beyond => Self::Beyond,
+            ProvideError::OutOfMemory => Self::OutOfMemory,
+            ProvideError::OverLimit => Self::OverLimit,
+        }
+    }
+}
+
+/// Why a mapping could not be made or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MappingError {
+    /// The range, or what is there.
+    Space(SpaceError),
+    /// The part of the area is not within it.
+    OutOfArea,
+    /// The process is ending.
+    Closed,
+}
+
+impl From<SpaceError> for MappingError {
+    fn from(error: SpaceError) -> Self {
+        Self::Space(error)
+    }
+}
+
+impl From<AllocError> for MappingError {
+    fn from(_: AllocError) -> Self {
+        Self::Space(SpaceError::OutOfMemory)
+    }
+}
+
+struct Mappings {
+    map: AddressMap<Arc<VmArea>>,
+    /// Nothing is mapped any more: the process is ending.
+    is_closed: bool,
+}
+
+/// The user half of a process's memory.
+pub struct AddressSpace {
+    mappings: IrqLock<Mappings>,
+    view: Arc<View>,
+}
+
+impl AddressSpace {
+    /// A space without mappings; the account pays for its page tables.
+    ///
+    /// # Errors
+    /// When memory is short or the account has no room.
+    pub fn new(account: Arc<Account>) -> Result<Self, AllocError> {
+        let bounds = VirtRange::new(VirtAddr::new(PAGE_SIZE), VirtAddr::new(USER_END));
+        Ok(Self {
+            mappings: IrqLock::new(Mappings {
+                map: AddressMap::new(bounds, random::next()),
+                is_closed: false,
+            }),
+            view: View::new(account)?,
+        })
+    }
+
+    /// What the processors know of the space.
+    pub fn tlb(&self) -> &SpaceTlb {
+        &self.view.tlb
+    }
+
+    /// How many mappings there are.
+    pub fn mapping_count(&self) -> usize {
+        self.mappings.lock().map.len()
+    }
+
+    /// Maps `len` bytes of an area from byte `offset` on: at `address`, or where the space likes. Returns the address.
+    ///
+    /// # Errors
+    /// See [`MappingError`]; nothing has changed then.
+    pub fn map(
+        &self,
+        address: Option<u64>,
+        len: u64,
+        area: &Arc<VmArea>,
+        offset: u64,
+        rights: Rights,
+        limit: Rights,
+    ) -> Result<u64, MappingError> {
+        if !(len | offset).is_multiple_of(PAGE_SIZE) {
+            return Err(SpaceError::Misaligned.into());
+        }
+        let (pages, first) = (len >> PAGE_SHIFT, offset >> PAGE_SHIFT);
+        let mut mappings = self.mappings.lock();
+        if mappings.is_closed {
+            return Err(MappingError::Closed);
+        }
+        let place = match address {
+            Some(address) => Place::Fixed(mappings.map.run(address, len)?.start),
+            None => Place::Chosen {
+                random: random::next(),
+                // So that large pages fit.
+                align: if pages >= LARGE_PAGES { LARGE_PAGES } else { 1 },
+            },
+        };
+        let map = &mut mappings.map;
+        let start = map.map(place, pages, area.clone(), first, rights, limit)?;
+        if let Err(error) = area.enter(&self.view, start, pages, first) {
+            // The caller has a reference, too: nothing is freed here.
+            map.remove(start);
+            return Err(match error {
+                AreaError::OutOfRange => MappingError::OutOfArea,
+                _ => SpaceError::OutOfMemory.into(),
+            });
+        }
+        Ok(start << PAGE_SHIFT)
+    }
+
+    /// Unmaps a range of bytes; what is not mapped in it is passed over.
+    ///
+    /// # Errors
+    /// See [`MappingError`]; nothing has changed then.
+    pub fn unmap(&self, address: u64, len: u64) -> Result<(), MappingError> {
+        let mut run = None;
+        loop {
+            let gone = {
+                let mut mappings = self.mappings.lock();
+                let run = match run {
+                    Some(run) => run,
+                    None => {
+                        let wanted = mappings.map.run(address, len)?;
+                        self.split_both(&mut mappings.map, wanted)?;
+                        *run.insert(wanted)
+                    }
+                };
+                // Whole mappings from here on; in between, other threads may have mapped something there.
+                let found = mappings.map.first_in(run);
+                let start = found.filter(|m| m.start >= run.start && m.end() <= run.end);
+                let Some(start) = start.map(|mapping| mapping.start) else {
+                    return Ok(());
+                };
+                self.remove(&mut mappings.map, start)
+            };
+            // Its pages may go with it, and that takes time: not under the lock.
+            drop(gone);
+        }
+    }
+
+    fn remove(
+        &self,
+        map: &mut AddressMap<Arc<VmArea>>,
+        start: u64,
+    ) -> Option<Mapping<Arc<VmArea>>> {
+        let mapping = map.remove(start)?;
+        let run = PageRun {
+            start: mapping.start,
+            end: mapping.end(),
+        };
+        mapping.area.leave(&self.view, run);
+        Some(mapping)
+    }
+
+    /// Splits mappings at both ends of a run: both or none.
+    fn split_both(
+        &self,
+        map: &mut AddressMap<Arc<VmArea>>,
+        run: PageRun,
+    ) -> Result<(), MappingError> {
+        // A split that the second one's failure leaves behind changes nothing that a program could notice.
+        self.split(map, run.start)?;
+        self.split(map, run.end)
+    }
+
+    fn split(&self, map: &mut AddressMap<Arc<VmArea>>, page: u64) -> Result<(), MappingError> {
+        let Some(mapping) = map.find(page).filter(|mapping| mapping.start < page) else {
+            return Ok(());
+        };
+        let (area, start) = (mapping.area.clone(), mapping.start);
+        area.split(&self.view, start, page)?;
+        if let Err(error) = map.split_at(page) {
+            area.join(&self.view, start, page);
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    /// Changes what a range of bytes, all of which is mapped, allows.
+    ///
+    /// # Errors
+    /// See [`MappingError`]; nothing has changed then.
+    pub fn protect(&self, address: u64, len: u64, rights: Rights) -> Result<(), MappingError> {
+        let mut mappings = self.mappings.lock();
+        let map = &mut mappings.map;
+        let run = map.run(address, len)?;
+        map.check_protect(run, rights)?;
+        self.split_both(map, run)?;
+        let mut next = run.start;
+        while next < run.end {
+            map.set_rights(next, rights)?;
+            let mapping = map.find(next).ok_or(SpaceError::NotMapped)?;
+            let part = PageRun {
+                start: mapping.start,
+                end: mapping.end(),
+            };
+            mapping.area.protect(&self.view, part, rights);
+            next = mapping.end();
+        }
+        Ok(())
+    }
+
+    /// Unmaps everything, for good.
+    pub fn clear(&self) {
+        loop {
+            let gone = {
+                let mut mappings = self.mappings.lock();
+                mappings.is_closed = true;
+                let first = mappings.map.iter().next().map(|mapping| mapping.start);
+                let Some(start) = first else { return };
+                self.remove(&mut mappings.map, start)
+            };
+            drop(gone);
+        }
+    }
+
+    /// Sees to it that an access to an address succeeds.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn resolve(&self, address: u64, access: Access) -> Result<(), FaultError> {
+        let page = address >> PAGE_SHIFT;
+        let mappings = self.mappings.lock();
+        let mapping = mappings.map.find(page).ok_or(FaultError::NotMapped)?;
+        let is_allowed = match access {
+            // The processor knows no page that can be written to or executed but not read.
+            Access::Read => !mapping.rights.is_empty(),
+            Access::Write => mapping.rights.contains(Rights::WRITE),
+            Access::Execute => mapping.rights.contains(Rights::EXECUTE),
+        };
+        if !is_allowed {
+            return Err(FaultError::Protection);
+        }
+        let run = PageRun {
+            start: mapping.start,
+            end: mapping.end(),
+        };
+        mapping.area.show(
+            &self.view,
+            page,
+            run,
+            mapping.offset,
+            mapping.rights,
+            access,
+        )
+    }
+}
