@@ -123,6 +123,28 @@ impl<'m> FrameAllocator<'m> {
         Frame::from_number((self.blocks[index].number << FRAMES_SHIFT) + at as u64)
     }
 
+    /// Takes as many frames as `out` has places, the highest there are, in descending order, and
+    /// returns how many that were: fewer when memory is out. The other places stay as they are.
+    pub fn allocate_many(&mut self, out: &mut [Option<Frame>]) -> usize {
+        let mut count = 0;
+        while count < out.len() {
+            let Some(index) = summary::highest(self.blocks, self.height, Kind::Frames) else {
+                break;
+            };
+            let block = &mut self.blocks[index];
+            let base = block.number << FRAMES_SHIFT;
+            while let Some(place) = out.get_mut(count)
+                && let Some(at) = block.take_highest()
+            {
+                *place = Frame::from_number(base + at as u64);
+                count += 1;
+            }
+            self.note(index);
+        }
+        self.free -= count;
+        count
+    }
+
     /// Takes 512 frames that make an aligned 2 MiB, the highest there are, and returns the first.
     /// Give them back with [`Self::free_range`].
     pub fn allocate_large(&mut self) -> Option<Frame> {
@@ -179,11 +201,9 @@ impl<'m> FrameAllocator<'m> {
         let number = frame.number() >> FRAMES_SHIFT;
         let index = search::position(self.blocks, number).ok_or(FreeError::Foreign(frame))?;
         let at = (frame.number() % FRAMES as u64) as usize;
-        let block = &mut self.blocks[index];
-        block
-            .check_give(at, at + 1)
+        self.blocks[index]
+            .give_one(at)
             .map_err(|refusal| refused(number, refusal))?;
-        block.give(at, at + 1);
         self.free += 1;
         self.note(index);
         Ok(())
@@ -232,6 +252,15 @@ impl<'m> FrameAllocator<'m> {
             known: seen - added,
             outside: span.end - span.first - seen,
         }
+    }
+
+    /// Whether a frame is managed and free.
+    pub fn is_free(&self, frame: Frame) -> bool {
+        let number = frame.number() >> FRAMES_SHIFT;
+        let at = (frame.number() % FRAMES as u64) as usize;
+        search::position(self.blocks, number).is_some_and(|index| {
+            self.blocks[index].check_give(at, at + 1) == Err(Refusal::Free(at))
+        })
     }
 
     /// How many frames are free.

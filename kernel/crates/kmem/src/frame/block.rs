@@ -179,6 +179,24 @@ impl Block {
         self.refresh(first, end);
     }
 
+    /// Gives one frame back: [`Self::check_give`] and [`Self::give`] in one, without their loops.
+    pub(super) fn give_one(&mut self, at: usize) -> Result<(), Refusal> {
+        let (word, bit) = (at / WORD, 1 << (at % WORD));
+        if self.managed[word] & bit == 0 {
+            return Err(Refusal::NotManaged(at));
+        }
+        if self.leaf[word] & bit != 0 {
+            return Err(Refusal::Free(at));
+        }
+        self.leaf[word] |= bit;
+        self.mid[word / WORD] |= 1 << (word % WORD);
+        self.top |= 1 << (word / WORD);
+        if self.leaf[word] == u64::MAX {
+            self.refresh(at, at + 1);
+        }
+        Ok(())
+    }
+
     /// Whether a frame in `first..end` is not free. If so, returns an index `at` such that the
     /// highest such frame is not below `at` and no frame from `at` up to it is free.
     pub(super) fn obstacle(&self, first: usize, end: usize) -> Option<usize> {

@@ -12,19 +12,27 @@
 //!   which some devices and the start of processors need, is used last.
 //! - Whatever the ranges look like, no function panics, and no frame is given out twice.
 //!
+//! [`pool`] puts a cache for each processor ([`Cache`]) in front of the allocator, and counts what frames
+//! are used for ([`Purpose`]).
+//!
 //! Neighbours: `kboot` delivers the usable ranges; [`crate::pt`] takes frames for tables through
 //! its `FrameSource`, which the kernel implements with this allocator.
 
 mod allocator;
 mod block;
+mod cache;
 mod error;
 mod magazine;
+pub mod pool;
 mod search;
 mod span;
 mod summary;
+mod usage;
 
 pub use allocator::{Added, FrameAllocator};
 pub use block::Block;
+pub use cache::{CAPACITY, Cache, limit_for};
 pub use error::{FrameError, FreeError};
 pub use magazine::{HALF, Magazine};
 pub use span::blocks_needed;
+pub use usage::{Node, PURPOSES, Purpose, Statistics};

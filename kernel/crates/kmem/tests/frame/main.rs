@@ -1,5 +1,6 @@
 //! The frame allocator against a model, and what once went wrong elsewhere.
 
+mod cache;
 mod magazine;
 mod model;
 

@@ -1,0 +1,191 @@
+//! A processor's own stock of free frames, so that most requests leave the shared allocator alone.
+//!
+//! A [`Cache`] is a stack of frames that the shared [`FrameAllocator`] counts as handed out. It is
+//! filled to half of its limit when it is empty, and half of its limit goes back when it is full:
+//! between two visits to the shared allocator lie at least that many requests, whatever their
+//! order. When memory is short it takes less, so that little of the last memory is parked.
+//!
+//! It also counts what its processor took and gave back, by [`Purpose`]. A frame may come back on
+//! another processor than the one that took it, so only sums over all caches mean something.
+//!
+//! Neighbours: [`super::pool`] combines caches and allocator; the kernel puts a lock around each.
+
+use kaddr::Frame;
+
+use super::allocator::FrameAllocator;
+use super::error::FreeError;
+use super::usage::{PURPOSES, Purpose};
+
+/// The most frames that a cache can hold.
+pub const CAPACITY: usize = 128;
+/// A cache with a lower limit than this would only move single frames: it gets limit 0.
+const LOWEST_LIMIT: usize = 4;
+/// A refill takes at most this part of what is free.
+const SHARE_OF_FREE: usize = 8;
+/// All caches together hold at most this part of memory.
+const SHARE_OF_MEMORY: usize = 64;
+
+/// The limit for each of `cpus` caches on a machine with `total` frames: all together they can hold
+/// 1/64 of memory.
+pub fn limit_for(total: usize, cpus: usize) -> usize {
+    let fair = total / SHARE_OF_MEMORY / cpus.max(1);
+    if fair < LOWEST_LIMIT {
+        0
+    } else {
+        fair.min(CAPACITY) & !1
+    }
+}
+
+/// What one cache knows; meaningful as a part of [`super::Statistics`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tally {
+    pub(super) cached: usize,
+    pub(super) taken: [i64; PURPOSES],
+}
+
+/// Free frames of one processor. Until [`Self::set_limit`] it holds none.
+#[derive(Debug)]
+pub struct Cache {
+    len: usize,
+    limit: usize,
+    /// Frames taken minus frames given back here, by purpose.
+    taken: [i64; PURPOSES],
+    /// The first `len` are free; the others mean nothing.
+    frames: [Option<Frame>; CAPACITY],
+}
+
+impl Cache {
+    /// An empty cache with limit 0: every request passes through.
+    pub const fn new() -> Self {
+        Self {
+            len: 0,
+            limit: 0,
+            taken: [0; PURPOSES],
+            frames: [None; CAPACITY],
+        }
+    }
+
+    /// How many frames are parked here.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether none are.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether this frame is parked here. For searches of bugs: it looks at all.
+    pub fn contains(&self, frame: Frame) -> bool {
+        self.frames
+            .get(..self.len)
+            .is_some_and(|frames| frames.contains(&Some(frame)))
+    }
+
+    /// Takes the frame that came in last.
+    #[inline]
+    pub(super) fn take(&mut self, purpose: Purpose) -> Option<Frame> {
+        let len = self.len.checked_sub(1)?;
+        let frame = *self.frames.get(len)?;
+        self.len = len;
+        self.count(purpose, 1);
+        frame
+    }
+
+    /// Takes a frame back, unless the cache is full.
+    #[inline]
+    pub(super) fn put(&mut self, frame: Frame, purpose: Purpose) -> Result<(), Full> {
+        if self.len >= self.limit {
+            return Err(Full);
+        }
+        let place = self.frames.get_mut(self.len).ok_or(Full)?;
+        *place = Some(frame);
+        self.len += 1;
+        self.count(purpose, -1);
+        Ok(())
+    }
+
+    /// Notes frames that went past the cache; a negative number for those given back.
+    #[inline]
+    pub(super) fn count(&mut self, purpose: Purpose, frames: i64) {
+        let taken = &mut self.taken[purpose as usize];
+        *taken = taken.wrapping_add(frames);
+    }
+
+    /// Fills an empty cache to half of its limit, and with one frame at least if there is any.
+    pub(super) fn refill(&mut self, shared: &mut FrameAllocator<'_>) {
+        if self.len != 0 {
+            return;
+        }
+        let share = shared.free_frames() / SHARE_OF_FREE;
+        let wanted = (self.limit / 2).min(share).max(1);
+        // The highest comes out first, as it would of the allocator itself.
+        self.len = shared.allocate_many(&mut self.frames[..wanted]);
+        self.frames[..self.len].reverse();
+    }
+
+    /// Makes room by giving back the half of the limit that lies here longest.
+    ///
+    /// # Errors
+    /// The first refusal of the shared allocator; the refused frame is dropped, the others went back.
+    pub(super) fn spill(&mut self, shared: &mut FrameAllocator<'_>) -> Result<(), FreeError> {
+        self.give_back((self.limit / 2).max(1), shared)
+    }
+
+    /// Gives everything back.
+    ///
+    /// # Errors
+    /// As [`Self::spill`].
+    pub(super) fn drain(&mut self, shared: &mut FrameAllocator<'_>) -> Result<(), FreeError> {
+        self.give_back(self.len, shared)
+    }
+
+    /// Sets how many frames the cache may hold, at most [`CAPACITY`]; see [`limit_for`].
+    ///
+    /// # Errors
+    /// As [`Self::spill`].
+    pub(super) fn set_limit(
+        &mut self,
+        limit: usize,
+        shared: &mut FrameAllocator<'_>,
+    ) -> Result<(), FreeError> {
+        self.limit = limit.min(CAPACITY);
+        self.give_back(self.len.saturating_sub(self.limit), shared)
+    }
+
+    fn give_back(
+        &mut self,
+        count: usize,
+        shared: &mut FrameAllocator<'_>,
+    ) -> Result<(), FreeError> {
+        let count = count.min(self.len);
+        let mut result = Ok(());
+        for frame in self.frames[..count].iter().flatten() {
+            if let Err(error) = shared.free(*frame) {
+                // It was given back twice, and counted twice.
+                self.taken[Purpose::Other as usize] += 1;
+                result = result.and(Err(error));
+            }
+        }
+        self.frames.copy_within(count..self.len, 0);
+        self.len -= count;
+        result
+    }
+
+    pub(super) fn tally(&self) -> Tally {
+        Tally {
+            cached: self.len,
+            taken: self.taken,
+        }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The cache has no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
