@@ -68,6 +68,7 @@ pub fn run() -> ! {
     apic::enable_timer();
     sched::init_boot().expect("there is memory for the first thread");
     processors(platform);
+    mm::frames::set_limits(percpu::count());
     let main = Thread::new("main", Affinity::Any, None, Box::new(main_thread));
     main.and_then(sched::add)
         .expect("there is memory for the first thread");
@@ -110,8 +111,8 @@ fn screen() {
 
 fn memory_report(reclaimed: u64) {
     let (free, total) = {
-        let frames = mm::frames();
-        (frames.free_frames(), frames.total_frames())
+        let statistics = mm::statistics();
+        (statistics.free, statistics.total)
     };
     log::info!(
         "memory: {} of {} MiB free, {} KiB of it taken back from the boot loader; kernel image {} KiB, {}-level paging",

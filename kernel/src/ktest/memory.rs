@@ -8,6 +8,7 @@ use kaddr::{Frame, PAGE_SIZE};
 
 use super::tools::{Account, Random, check_each_cpu};
 use super::{Outcome, check};
+use crate::mm::frames::{self, Purpose};
 use crate::mm::{self, phys_to_virt};
 use crate::sched;
 
@@ -45,7 +46,7 @@ fn use_frames(cpu: u32) -> Result<u64, String> {
         let wanted = 1 + random.below(FRAMES_MAX);
         let mut frames: Vec<Frame> = Vec::new();
         for _ in 0..wanted {
-            let frame = mm::frames().allocate().ok_or("frames ran out")?;
+            let frame = frames::allocate(Purpose::Other).ok_or("frames ran out")?;
             mark(frame, own << 16 | frames.len() as u64);
             frames.push(frame);
         }
@@ -60,8 +61,7 @@ fn use_frames(cpu: u32) -> Result<u64, String> {
         }
         while !frames.is_empty() {
             let frame = frames.swap_remove(random.below(frames.len() as u64) as usize);
-            mm::frames()
-                .free(frame)
+            frames::try_free(frame, Purpose::Other)
                 .map_err(|error| format!("{}: {error}", frame.start()))?;
         }
     }

@@ -6,6 +6,7 @@
 
 mod clock;
 mod firmware;
+mod frames;
 mod memory;
 pub mod nmi;
 mod pages;
@@ -41,6 +42,9 @@ const TESTS: &[Test] = &[
     ("smp/same-control-registers", smp::same_control_registers),
     ("pages/rights", pages::rights),
     ("memory/frames-conserved", memory::frames_conserved),
+    ("frames/all-can-be-reached", frames::all_can_be_reached),
+    ("frames/purposes-add-up", frames::purposes_add_up),
+    ("frames/cost", frames::cost),
     ("memory/heap-conserved", memory::heap_conserved),
     ("usercopy/bad-addresses", usercopy::bad_addresses),
     ("usercopy/last-byte", usercopy::last_byte),

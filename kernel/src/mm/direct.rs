@@ -108,33 +108,3 @@ pub fn zero(frame: Frame) {
         );
     }
 }
-
-/// What an unused frame is filled with in builds that look for mistakes.
-const POISON: u64 = 0xdead_f4a3_dead_f4a3;
-
-fn words(frame: Frame) -> &'static mut [u64] {
-    let address = phys_to_virt(frame.start()).as_u64() as *mut u64;
-    // SAFETY: a frame of memory in the direct map, owned by the caller, who uses the words at once (invariants 1 and 4).
-    unsafe { core::slice::from_raw_parts_mut(address, (PAGE_SIZE / 8) as usize) }
-}
-
-/// Fills a frame that is given back, in builds with the feature `frame-debug`.
-pub(super) fn mark_unused(frame: Frame) {
-    if cfg!(feature = "frame-debug") {
-        words(frame).fill(POISON);
-    }
-}
-
-/// Checks that nobody wrote to a frame since it was given back, in builds with the feature `frame-debug`. A frame that was never
-/// handed out has other contents, but none that begins like one that was given back.
-pub(super) fn check_unused(frame: Frame) {
-    if cfg!(feature = "frame-debug") {
-        let words = words(frame);
-        let marks = words.iter().filter(|word| **word == POISON).count();
-        assert!(
-            marks == words.len() || marks < words.len() / 2,
-            "the frame at {} was written to after it was given back",
-            frame.start()
-        );
-    }
-}

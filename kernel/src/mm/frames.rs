@@ -1,205 +1,240 @@
-//! Frames for everybody: a magazine on each processor, the shared allocator behind them, and counts of what for.
+//! Physical frames for everybody: a cache for each processor in front of the shared allocator.
 //!
-//! The common allocation or return takes only the lock of this processor's own stock, which nobody else wants unless
-//! memory is out: then the stocks of the others are taken back before anybody is refused.
+//! `kmem::frame::pool` says what happens in which order; this module provides the locks and, in builds with checks, the
+//! poison. A cache is under a lock of its own, which other processors take only when memory is short or counted: in the
+//! common case its cache line stays where it is, and the lock costs one locked instruction.
 //!
-//! Lock order: a stock, then the shared allocator. Never two stocks.
+//! Lock order: one cache, then the shared allocator; nothing is taken after that. May be used in interrupt handlers.
+
+use kaddr::{Frame, PAGE_SIZE, PhysAddr, PhysRange};
+use kmem::frame::pool::{self, Pool};
+use kmem::frame::{Added, Cache, FrameAllocator, FreeError};
+pub use kmem::frame::{Node, Purpose, Statistics};
+use spin::Once;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use kaddr::{Frame, PhysRange};
-use kmem::frame::{FrameAllocator, HALF, Magazine};
-use ksync::IrqGuard;
+use super::poison;
+use crate::arch::current::{IrqLock, percpu};
 
-use super::{direct, frames};
-use crate::arch::current::percpu;
-use crate::arch::current::{Irq, IrqLock};
+static SHARED: Once<IrqLock<FrameAllocator<'static>>> = Once::new();
 
-/// What a frame is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A page of an area.
-    User,
-    /// A page table.
-    Table,
-    /// The kernel's heap.
-    Heap,
-    /// A kernel stack.
-    Stack,
+/// The cache of one processor, in its per-CPU area.
+#[repr(align(64))]
+pub struct Stock(IrqLock<Cache>);
+
+impl Stock {
+    /// An empty cache, which everything passes by until [`set_limits`].
+    pub const fn new() -> Self {
+        Self(IrqLock::new(Cache::new()))
+    }
 }
-
-/// How many purposes there are.
-const PURPOSES: usize = 4;
 
 /// Frames that programs leave to the kernel: with them it can go on when programs have used up everything else.
 static RESERVE: AtomicUsize = AtomicUsize::new(0);
 
-/// What belongs to one processor.
-pub struct Stock(IrqLock<Inner>);
-
-struct Inner {
-    magazine: Magazine,
-    /// Frames handed out by this processor less those returned to it: only the sum over all has a meaning.
-    used: [i64; PURPOSES],
-}
-
-impl Stock {
-    /// An empty stock.
-    pub const fn new() -> Self {
-        Self(IrqLock::new(Inner {
-            magazine: Magazine::new(),
-            used: [0; PURPOSES],
-        }))
-    }
-}
-
-/// Stands for the stock of the boot processor until it has one: frames go to the first page tables, before there are
-/// per-CPU areas that could be found.
-fn stock() -> &'static Stock {
-    &percpu::current().frames
-}
-
 /// Sets how many frames are left to the kernel when programs ask.
-pub fn set_reserve(frames: usize) {
+pub(super) fn set_reserve(frames: usize) {
     RESERVE.store(frames, Ordering::Relaxed);
 }
 
-fn keep(purpose: Purpose) -> usize {
-    match purpose {
-        Purpose::User => RESERVE.load(Ordering::Relaxed),
-        Purpose::Table | Purpose::Heap | Purpose::Stack => 0,
+/// The processors' caches, and the allocator that they share.
+struct Machine;
+
+impl Pool for Machine {
+    fn caches(&self) -> usize {
+        percpu::count()
+    }
+
+    #[inline]
+    fn own<R>(&self, act: impl FnOnce(&mut Cache) -> R) -> R {
+        // Should the thread move between finding the cache and locking it, then it uses the cache of the processor that
+        // it comes from: slower, but no less right.
+        act(&mut percpu::current().frames.0.lock())
+    }
+
+    fn cache<R>(&self, index: usize, act: impl FnOnce(&mut Cache) -> R) -> Option<R> {
+        percpu::get(index).map(|area| act(&mut area.frames.0.lock()))
+    }
+
+    fn refused(&self, error: FreeError) {
+        report(Err(error));
+    }
+
+    fn shared<R>(&self, act: impl FnOnce(&mut FrameAllocator<'_>) -> R) -> R {
+        let shared = SHARED
+            .get()
+            .expect("memory is initialised before frames are asked for");
+        act(&mut shared.lock())
     }
 }
 
-/// Takes a frame, with any content.
+/// Hands the allocator over: from here on frames can be had. All that is free in it must be poisoned.
+pub(super) fn init(allocator: FrameAllocator<'static>) {
+    SHARED.call_once(|| IrqLock::new(allocator));
+}
+
+/// Acts on the shared allocator, behind the back of the counts.
+pub(super) fn with_shared<R>(act: impl FnOnce(&mut FrameAllocator<'static>) -> R) -> Option<R> {
+    SHARED.get().map(|shared| act(&mut shared.lock()))
+}
+
+/// Sizes the caches for this many processors: together they hold at most 1/64 of memory.
+pub fn set_limits(cpus: usize) {
+    report(pool::set_limits(&Machine, cpus));
+}
+
+/// Takes a frame with any content. `None` when memory is out: no processor has a frame parked then. For
+/// [`Purpose::User`] memory is out earlier: what [`set_reserve`] says is left to the kernel.
+#[inline]
 pub fn allocate(purpose: Purpose) -> Option<Frame> {
-    let _irq = IrqGuard::<Irq>::new();
-    let frame = take(purpose).or_else(|| {
-        // What the others have in stock is free, too.
-        drain();
-        take(purpose)
-    });
-    if let Some(frame) = frame {
-        direct::check_unused(frame);
-    }
-    frame
-}
-
-fn take(purpose: Purpose) -> Option<Frame> {
-    let mut stock = stock().0.lock();
-    if stock.magazine.is_empty() {
-        stock.magazine.refill(&mut frames(), keep(purpose));
-    }
-    let frame = stock.magazine.pop()?;
-    stock.used[purpose as usize] += 1;
+    let keep = if purpose == Purpose::User {
+        RESERVE.load(Ordering::Relaxed)
+    } else {
+        0
+    };
+    let frame = pool::allocate(&Machine, purpose, keep)?;
+    poison::check(frame);
     Some(frame)
 }
 
-/// Gives a frame back.
+/// Takes a frame, near the processors of a node if there is a choice. There is one node today.
+pub fn allocate_on(_node: Node, purpose: Purpose) -> Option<Frame> {
+    allocate(purpose)
+}
+
+/// The node that a frame belongs to.
+pub fn node_of(_frame: Frame) -> Node {
+    Node::ONLY
+}
+
+/// Gives a frame back that was taken for `purpose`.
+///
+/// # Errors
+/// When it is free already or no frame of ours; or when one that came back before it was: a bug elsewhere.
+#[inline]
+pub fn try_free(frame: Frame, purpose: Purpose) -> Result<(), FreeError> {
+    if poison::is_on() {
+        if poison::is_filled(frame) && pool::is_free(&Machine, frame) {
+            return Err(FreeError::DoubleFree(frame));
+        }
+        if poison::is_ours(frame) {
+            poison::fill(frame);
+        }
+    }
+    pool::free(&Machine, frame, purpose)
+}
+
+/// Gives a frame back that was taken for `purpose`. Its owner has seen to it that no page table maps it and no
+/// processor has a translation to it.
+#[inline]
 pub fn free(frame: Frame, purpose: Purpose) {
-    direct::mark_unused(frame);
-    let _irq = IrqGuard::<Irq>::new();
-    let mut stock = stock().0.lock();
-    if cfg!(feature = "frame-debug") {
-        assert!(
-            !stock.magazine.contains(frame),
-            "the frame at {} was given back twice",
-            frame.start()
-        );
-    }
-    stock.used[purpose as usize] -= 1;
-    if stock.magazine.is_full() {
-        let spilled = stock.magazine.spill(&mut frames(), HALF);
-        report(spilled);
-    }
-    if stock.magazine.push(frame).is_err() {
-        unreachable!("half of the magazine was emptied");
-    }
+    report(try_free(frame, purpose));
 }
 
-/// Takes 512 frames in a row that begin at a multiple of 2 MiB, for areas, if more than one frame in `share` is free.
+/// Takes an aligned 2 MiB for an area, with any content, if more than one frame in `share` is free; [`free_large`]
+/// takes it back.
 pub fn allocate_large(share: usize) -> Option<Frame> {
-    let frame = {
-        let mut shared = frames();
-        if shared.free_frames() <= shared.total_frames() / share {
-            return None;
-        }
-        shared.allocate_large()?
-    };
-    stock().0.lock().used[Purpose::User as usize] += 512;
-    Some(frame)
+    let plenty = with_shared(|shared| shared.free_frames() > shared.total_frames() / share.max(1));
+    if plenty != Some(true) {
+        return None;
+    }
+    let first = pool::allocate_large(&Machine, Purpose::User)?;
+    if poison::is_on()
+        && let Some(range) = PhysRange::from_len(first.start(), kaddr::LARGE)
+    {
+        range.frames().for_each(poison::check);
+    }
+    Some(first)
 }
 
-/// Gives back frames that [`allocate_large`] handed out.
+/// Takes `count` frames in a row, the highest that begin at a multiple of `align_frames` frames and end at or below
+/// `below`. Slow: it searches all of memory.
+pub fn allocate_contiguous(
+    count: usize,
+    align_frames: usize,
+    below: Option<PhysAddr>,
+    purpose: Purpose,
+) -> Option<PhysRange> {
+    let range = pool::allocate_contiguous(&Machine, count, align_frames, below, purpose)?;
+    if poison::is_on() {
+        range.frames().for_each(poison::check);
+    }
+    Some(range)
+}
+
+/// Gives a range of frames back, all or nothing.
+///
+/// # Errors
+/// When it is not made of whole frames, or one of them is free or not ours.
+pub fn try_free_range(range: PhysRange, purpose: Purpose) -> Result<(), FreeError> {
+    if poison::is_on() {
+        if let Some(frame) = range
+            .frames()
+            .find(|frame| poison::is_ours(*frame) && pool::is_free(&Machine, *frame))
+        {
+            return Err(FreeError::DoubleFree(frame));
+        }
+        range
+            .frames()
+            .filter(|frame| poison::is_ours(*frame))
+            .for_each(poison::fill);
+    }
+    pool::free_range(&Machine, range, purpose)
+}
+
+/// Gives a range of frames back that was taken for `purpose`.
+pub fn free_range(range: PhysRange, purpose: Purpose) {
+    report(try_free_range(range, purpose));
+}
+
+/// Gives back what [`allocate_large`] returned.
 pub fn free_large(range: PhysRange) {
-    report(frames().free_range(range));
-    stock().0.lock().used[Purpose::User as usize] -= 512;
+    free_range(range, Purpose::User);
 }
 
-fn report(freed: Result<(), kmem::frame::FreeError>) {
-    if let Err(error) = freed {
-        log::error!("frames were not given back: {error}");
+/// Adds memory that nobody uses any more and that the direct map has.
+pub(super) fn add(range: PhysRange) -> Added {
+    if !poison::is_on() {
+        return with_shared(|shared| shared.add(range)).unwrap_or_default();
     }
+    let mut added = Added::default();
+    for frame in range.align_inward(PAGE_SIZE).frames() {
+        let one = with_shared(|shared| {
+            // Frames that are known may be in use.
+            if !shared.manages(frame) {
+                poison::fill(frame);
+            }
+            shared.add(frame.range())
+        })
+        .unwrap_or_default();
+        added.added += one.added;
+        added.known += one.known;
+        added.outside += one.outside;
+    }
+    added
 }
 
-/// Gives what all processors have in stock to the shared allocator.
+/// Takes what is free of a range out of use for good; returns how many frames that were.
+pub(super) fn reserve(range: PhysRange) -> usize {
+    pool::reserve(&Machine, range, Purpose::Other)
+}
+
+/// Gives all frames that processors have parked to the shared allocator.
 pub fn drain() {
-    for area in percpu::all() {
-        let mut stock = area.frames.0.lock();
-        let spilled = stock.magazine.spill(&mut frames(), 0);
-        report(spilled);
-    }
+    report(pool::drain(&Machine));
 }
 
-/// Where the frames are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// All that the kernel manages.
-    pub total: u64,
-    /// Free ones, in stocks or not.
-    pub free: u64,
-    /// Free ones in stocks.
-    pub cached: u64,
-    /// Pages of areas.
-    pub user: u64,
-    /// Page tables.
-    pub tables: u64,
-    /// The kernel's heap.
-    pub heap: u64,
-    /// Kernel stacks.
-    pub stacks: u64,
-    /// The rest.
-    pub other: u64,
-}
-
-/// Counts. While other processors allocate, the numbers may be of slightly different moments.
+/// How memory is used.
 pub fn statistics() -> Statistics {
-    let mut used = [0i64; PURPOSES];
-    let mut cached = 0;
-    for area in percpu::all() {
-        let stock = area.frames.0.lock();
-        cached += stock.magazine.len() as u64;
-        for (sum, own) in used.iter_mut().zip(stock.used) {
-            *sum += own;
+    pool::statistics(&Machine)
+}
+
+fn report(result: Result<(), FreeError>) {
+    if let Err(error) = result {
+        if poison::is_on() {
+            panic!("{error}");
         }
+        log::error!("memory was not given back: {error}");
     }
-    let count = |purpose: Purpose| used.get(purpose as usize).map_or(0, |sum| (*sum).max(0)) as u64;
-    let (shared_free, total) = {
-        let shared: &FrameAllocator<'_> = &frames();
-        (shared.free_frames() as u64, shared.total_frames() as u64)
-    };
-    let free = shared_free + cached;
-    let mut statistics = Statistics {
-        total,
-        free,
-        cached,
-        user: count(Purpose::User),
-        tables: count(Purpose::Table),
-        heap: count(Purpose::Heap),
-        stacks: count(Purpose::Stack),
-        other: 0,
-    };
-    let known = free + statistics.user + statistics.tables + statistics.heap + statistics.stacks;
-    statistics.other = total.saturating_sub(known);
-    statistics
 }

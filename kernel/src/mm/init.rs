@@ -8,7 +8,7 @@ use spin::Once;
 
 use super::direct::{self, DirectMemory, range_of, runs};
 use super::layout::{self, DEVICES, DIRECT_MAP, HEAP, IMAGE, STACKS};
-use super::{FRAMES, KERNEL_TABLES, TableFrames, frames, set_reserve};
+use super::{KERNEL_TABLES, TableFrames, frames, poison};
 use crate::arch::current::{IrqLock, cpuid, paging, shootdown};
 use crate::boot::{self, BootInfo};
 
@@ -70,10 +70,10 @@ pub unsafe fn init(info: &'static BootInfo) -> Result<u64, InitError> {
     // SAFETY: nothing of the memory that is marked usable is in use (boot protocol).
     let allocator = unsafe { allocator(info.regions()) }?;
     // What the kernel needs to go on, and to end programs, when they have used up everything else.
-    set_reserve(allocator.total_frames() / KERNEL_SHARE + KERNEL_FRAMES);
-    FRAMES.call_once(|| IrqLock::new(allocator));
+    frames::set_reserve(allocator.total_frames() / KERNEL_SHARE + KERNEL_FRAMES);
+    frames::init(allocator);
     // Page 0 is worth more as the target of null pointers of devices and firmware than as 4 KiB of memory.
-    frames().reserve(PhysRange::new(PhysAddr::ZERO, PhysAddr::new(PAGE_SIZE)));
+    frames::reserve(PhysRange::new(PhysAddr::ZERO, PhysAddr::new(PAGE_SIZE)));
 
     let levels = if info.five_levels {
         Levels::Five
@@ -116,9 +116,9 @@ pub unsafe fn tables_are_loaded() {
     direct::set_offset(DIRECT_MAP.start.as_u64());
     if let Some(&(start, count)) = STORAGE.get() {
         // SAFETY: the allocator drops the old reference for this one.
-        let moved = frames().relocate(unsafe { storage(start, count) });
+        let moved = frames::with_shared(|shared| shared.relocate(unsafe { storage(start, count) }));
         debug_assert!(
-            moved.is_ok(),
+            matches!(moved, Some(Ok(()))),
             "the storage has the size that it was made with"
         );
     }
@@ -162,6 +162,12 @@ unsafe fn allocator(regions: &[Region]) -> Result<FrameAllocator<'static>, InitE
             range
         }
     });
+    if poison::is_on() {
+        usable
+            .clone()
+            .flat_map(|range| range.align_inward(PAGE_SIZE).frames())
+            .for_each(poison::fill);
+    }
     FrameAllocator::new_covering(storage, cover, usable).map_err(InitError::Frames)
 }
 
@@ -237,6 +243,6 @@ pub fn reclaim_boot_loader() -> u64 {
         .regions()
         .iter()
         .filter(reclaimable)
-        .map(|region| frames().add(range_of(region)).added)
+        .map(|region| frames::add(range_of(region)).added)
         .sum()
 }

@@ -3,21 +3,19 @@
 //! Lock order, outermost first: stack pool, heap, device addresses, kernel tables, frames. Whoever holds one may take only later ones.
 
 pub mod direct;
-mod frames;
+pub mod frames;
 pub mod heap;
 mod init;
 pub mod layout;
+mod poison;
 pub mod stack;
 
 pub use direct::{DirectMemory, phys_to_virt};
-pub use frames::{
-    Purpose, Stock, allocate, allocate_large, free, free_large, set_reserve, statistics,
-};
+pub use frames::{Purpose, Stock, allocate, allocate_large, free, free_large, statistics};
 pub use init::{init, reclaim_boot_loader, tables_are_loaded};
 pub use kmem::pt::MapError;
 
 use kaddr::{Frame, PAGE_SIZE, Page, PageSize, PhysAddr, PhysRange, VirtAddr, VirtRange};
-use kmem::frame::FrameAllocator;
 use kmem::pt::{CacheMode, FrameSource, PageTable, Protection};
 use ksync::IrqLockGuard;
 use spin::Once;
@@ -25,21 +23,9 @@ use spin::Once;
 use crate::arch::current::{Irq, IrqLock, shootdown};
 use layout::DEVICES;
 
-static FRAMES: Once<IrqLock<FrameAllocator<'static>>> = Once::new();
 static KERNEL_TABLES: Once<IrqLock<PageTable>> = Once::new();
 /// Next free address for device mappings; they are never undone.
 static NEXT_DEVICE: IrqLock<VirtAddr> = IrqLock::new(DEVICES.start);
-
-/// The frame allocator, locked.
-///
-/// # Panics
-/// Before [`init()`].
-pub fn frames() -> IrqLockGuard<'static, FrameAllocator<'static>, Irq> {
-    FRAMES
-        .get()
-        .expect("memory is initialised before frames are asked for")
-        .lock()
-}
 
 /// The kernel's page tables, locked.
 ///
@@ -68,7 +54,7 @@ impl FrameSource for TableFrames {
 /// The most pages that a program may use, with the programs that it makes, if nobody says otherwise: what is left when
 /// a quarter of all memory is kept for others.
 pub fn default_limit() -> u64 {
-    let total = frames().total_frames() as u64;
+    let total = statistics().total;
     total - total / 4
 }
 

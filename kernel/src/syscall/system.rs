@@ -4,7 +4,7 @@ use abi::{Error, statistics::Statistics};
 
 use super::write_words;
 use crate::arch::current::{percpu, shootdown, time};
-use crate::mm;
+use crate::mm::{self, Purpose};
 
 /// `abi_version`.
 pub fn abi_version() -> Result<u64, Error> {
@@ -25,11 +25,11 @@ pub fn statistics(place: u64) -> Result<u64, Error> {
         total: memory.total,
         free: memory.free,
         cached: memory.cached,
-        user: memory.user,
-        tables: memory.tables,
-        heap: memory.heap,
-        stacks: memory.stacks,
-        other: memory.other,
+        user: memory.used_for(Purpose::User),
+        tables: memory.used_for(Purpose::Table),
+        heap: memory.used_for(Purpose::Heap),
+        stacks: memory.used_for(Purpose::Stack),
+        other: memory.used_for(Purpose::Device) + memory.used_for(Purpose::Other),
         heap_used: mm::heap::usage().used,
         shootdowns: shootdown::sent(),
     };

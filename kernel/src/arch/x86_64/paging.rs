@@ -7,6 +7,7 @@ use kmem::pt::{Flags, FrameSource, Levels, PageTable, Protection};
 use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
 
 use crate::boot;
+use crate::mm::frames::{self, Purpose};
 use crate::mm::{self, DirectMemory};
 
 /// The stack from the moment that our page tables are loaded; the boot CPU's idle thread keeps it.
@@ -58,19 +59,13 @@ struct LowFrames;
 
 impl FrameSource for LowFrames {
     fn allocate_table(&mut self) -> Option<Frame> {
-        let range = mm::frames().allocate_contiguous(1, 1, Some(PhysAddr::new(1 << 32)))?;
+        let range =
+            frames::allocate_contiguous(1, 1, Some(PhysAddr::new(1 << 32)), Purpose::Table)?;
         Frame::starting_at(range.start)
     }
 
     fn free_table(&mut self, table: Frame) {
-        free_low(table);
-    }
-}
-
-/// Gives back a frame that came from the shared allocator and is counted for no purpose.
-pub fn free_low(frame: Frame) {
-    if let Err(error) = mm::frames().free(frame) {
-        log::error!("a frame was not given back: {error}");
+        frames::free(table, Purpose::Table);
     }
 }
 

@@ -14,6 +14,7 @@ use kaddr::{Frame, PAGE_SIZE, PhysAddr};
 
 use super::percpu::{self, PerCpu};
 use super::{apic, cpuid, fpu, idt, paging, shootdown, syscall, time};
+use crate::mm::frames::{self, Purpose};
 use crate::mm::{self, stack::KernelStack};
 use crate::sched;
 
@@ -217,8 +218,7 @@ pub unsafe fn start(apic_ids: &[u32]) -> Result<Report, SmpError> {
             missing: Vec::new(),
         });
     }
-    let page = mm::frames()
-        .allocate_contiguous(1, 1, Some(PhysAddr::new(0x10_0000)))
+    let page = frames::allocate_contiguous(1, 1, Some(PhysAddr::new(0x10_0000)), Purpose::Device)
         .ok_or(SmpError::NoLowMemory)?
         .start;
     let tables = paging::Trampoline::new(page).ok_or(SmpError::OutOfMemory)?;
@@ -342,7 +342,7 @@ fn finish(slots: Vec<Slot>, page: PhysAddr, tables: paging::Trampoline) -> Repor
     if report.missing.is_empty() {
         drop(tables);
         if let Some(frame) = Frame::starting_at(page) {
-            paging::free_low(frame);
+            frames::free(frame, Purpose::Device);
         }
     } else {
         // A late CPU still reads the page, the tables and its slot.

@@ -254,6 +254,15 @@ impl<'m> FrameAllocator<'m> {
         }
     }
 
+    /// Whether a frame is managed, free or not.
+    pub fn manages(&self, frame: Frame) -> bool {
+        let number = frame.number() >> FRAMES_SHIFT;
+        let at = (frame.number() % FRAMES as u64) as usize;
+        search::position(self.blocks, number).is_some_and(|index| {
+            self.blocks[index].check_give(at, at + 1) != Err(Refusal::NotManaged(at))
+        })
+    }
+
     /// Whether a frame is managed and free.
     pub fn is_free(&self, frame: Frame) -> bool {
         let number = frame.number() >> FRAMES_SHIFT;

@@ -112,13 +112,15 @@ impl Cache {
         *taken = taken.wrapping_add(frames);
     }
 
-    /// Fills an empty cache to half of its limit, and with one frame at least if there is any.
-    pub(super) fn refill(&mut self, shared: &mut FrameAllocator<'_>) {
+    /// Fills an empty cache to half of its limit, and with one frame at least if more than `keep` are
+    /// free.
+    pub(super) fn refill(&mut self, shared: &mut FrameAllocator<'_>, keep: usize) {
         if self.len != 0 {
             return;
         }
-        let share = shared.free_frames() / SHARE_OF_FREE;
-        let wanted = (self.limit / 2).min(share).max(1);
+        let free = shared.free_frames().saturating_sub(keep);
+        let share = (free / SHARE_OF_FREE).max(1).min(free);
+        let wanted = (self.limit / 2).max(1).min(share);
         // The highest comes out first, as it would of the allocator itself.
         self.len = shared.allocate_many(&mut self.frames[..wanted]);
         self.frames[..self.len].reverse();

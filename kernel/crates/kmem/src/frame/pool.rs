@@ -25,29 +25,38 @@ pub trait Pool {
     /// Acts on a cache; `None` when there is none with this index.
     fn cache<R>(&self, index: usize, act: impl FnOnce(&mut Cache) -> R) -> Option<R>;
 
+    /// Hears that a frame was given back twice, which was found while memory was looked for.
+    fn refused(&self, error: FreeError);
+
     /// Acts on the shared allocator.
     fn shared<R>(&self, act: impl FnOnce(&mut FrameAllocator<'_>) -> R) -> R;
 }
 
-/// Takes a frame.
+/// Takes a frame. When the own cache is empty, it is refilled only with what is free beyond `keep`
+/// frames: these are left to callers that may not be refused.
 #[inline]
-pub fn allocate<P: Pool>(pool: &P, purpose: Purpose) -> Option<Frame> {
+pub fn allocate<P: Pool>(pool: &P, purpose: Purpose, keep: usize) -> Option<Frame> {
     match pool.own(|cache| cache.take(purpose)) {
         Some(frame) => Some(frame),
-        None => allocate_slowly(pool, purpose),
+        None => allocate_slowly(pool, purpose, keep),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn allocate_slowly<P: Pool>(pool: &P, purpose: Purpose) -> Option<Frame> {
+fn allocate_slowly<P: Pool>(pool: &P, purpose: Purpose, keep: usize) -> Option<Frame> {
     for _ in 0..2 {
         let frame = pool.own(|cache| {
-            pool.shared(|shared| cache.refill(shared));
+            pool.shared(|shared| cache.refill(shared, keep));
             cache.take(purpose)
         });
         if frame.is_some() {
             return frame;
+        }
+        if keep != 0 {
+            // What is parked counts, but not against the frames that are kept.
+            drain_or_tell(pool);
+            continue;
         }
         let frame = (0..pool.caches())
             .find_map(|index| pool.cache(index, |cache| cache.take(purpose)).flatten());
@@ -114,7 +123,7 @@ pub fn allocate_contiguous<P: Pool>(
         })
     };
     attempt().or_else(|| {
-        drain(pool).ok()?;
+        drain_or_tell(pool);
         attempt()
     })
 }
@@ -146,6 +155,12 @@ pub fn reserve<P: Pool>(pool: &P, range: PhysRange, purpose: Purpose) -> usize {
 /// The first refusal of the shared allocator; all other frames went back.
 pub fn drain<P: Pool>(pool: &P) -> Result<(), FreeError> {
     each(pool, |cache, shared| cache.drain(shared))
+}
+
+fn drain_or_tell<P: Pool>(pool: &P) {
+    if let Err(error) = drain(pool) {
+        pool.refused(error);
+    }
 }
 
 /// Sets the limit of all caches for a machine with this many processors.

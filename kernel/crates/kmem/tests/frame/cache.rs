@@ -62,6 +62,10 @@ impl Pool for Played {
         Some(act(&mut self.caches.get(index)?.borrow_mut()))
     }
 
+    fn refused(&self, error: FreeError) {
+        panic!("{error}");
+    }
+
     fn shared<R>(&self, act: impl FnOnce(&mut FrameAllocator<'_>) -> R) -> R {
         self.visits.set(self.visits.get() + 1);
         act(&mut self.shared.borrow_mut())
@@ -114,7 +118,7 @@ proptest! {
             match op {
                 Op::Allocate(purpose, count) => for _ in 0..count {
                     let purpose = Purpose::ALL[purpose];
-                    match pool::allocate(&pool, purpose) {
+                    match pool::allocate(&pool, purpose, 0) {
                         Some(got) => {
                             prop_assert!(!pool::is_free(&pool, got));
                             prop_assert_eq!(owned.insert(got.number(), purpose), None);
@@ -162,7 +166,7 @@ proptest! {
             prop_assert_eq!(statistics.cached, parked as u64);
         }
         // Everything that is not owned can be had from any one processor.
-        let rest: BTreeSet<u64> = std::iter::from_fn(|| pool::allocate(&pool, Purpose::User))
+        let rest: BTreeSet<u64> = std::iter::from_fn(|| pool::allocate(&pool, Purpose::User, 0))
             .map(Frame::number)
             .collect();
         prop_assert_eq!((rest.len() + owned.len()) as u64, frames);
@@ -177,12 +181,12 @@ proptest! {
         let pool = Played::new(1, 64 * 1024);
         prop_assert_eq!(pool::set_limits(&pool, 1), Ok(()));
         let mut held: Vec<Frame> =
-            (0..CAPACITY * 4).filter_map(|_| pool::allocate(&pool, Purpose::User)).collect();
+            (0..CAPACITY * 4).filter_map(|_| pool::allocate(&pool, Purpose::User, 0)).collect();
         pool.visits.set(0);
         for &take in &ops {
             match if take { None } else { held.pop() } {
                 Some(frame) => prop_assert_eq!(pool::free(&pool, frame, Purpose::User), Ok(())),
-                None => held.extend(pool::allocate(&pool, Purpose::User)),
+                None => held.extend(pool::allocate(&pool, Purpose::User, 0)),
             }
         }
         prop_assert!(pool.visits.get() <= 1 + ops.len() / (CAPACITY / 2));
@@ -211,15 +215,41 @@ fn what_others_parked_is_reached_before_memory_is_out() {
     let pool = Played::new(3, 4096);
     pool::set_limits(&pool, 1).expect("nothing is cached");
     pool.cpu.set(2);
-    let held: Vec<Frame> = std::iter::from_fn(|| pool::allocate(&pool, Purpose::User)).collect();
+    let held: Vec<Frame> = std::iter::from_fn(|| pool::allocate(&pool, Purpose::User, 0)).collect();
     assert_eq!(held.len(), 4096);
     for &frame in &held[..10] {
         pool::free(&pool, frame, Purpose::User).expect("it was ours");
     }
     pool.cpu.set(0);
     let again: BTreeSet<Frame> =
-        std::iter::from_fn(|| pool::allocate(&pool, Purpose::User)).collect();
+        std::iter::from_fn(|| pool::allocate(&pool, Purpose::User, 0)).collect();
     assert_eq!(again, held[..10].iter().copied().collect());
+}
+
+/// Who may be refused leaves a reserve, whoever has parked it; who may not gets it.
+#[test]
+fn a_reserve_is_kept() {
+    let pool = Played::new(3, 4096);
+    pool::set_limits(&pool, 1).expect("nothing is cached");
+    let mut held = Vec::new();
+    for cpu in [2, 0] {
+        pool.cpu.set(cpu);
+        held.extend(std::iter::from_fn(|| {
+            pool::allocate(&pool, Purpose::User, 100)
+        }));
+    }
+    assert_eq!(pool::statistics(&pool).free, 100);
+    pool.cpu.set(1);
+    for frame in held.drain(..50) {
+        pool::free(&pool, frame, Purpose::User).expect("it was ours");
+    }
+    pool.cpu.set(2);
+    held.extend(std::iter::from_fn(|| {
+        pool::allocate(&pool, Purpose::User, 100)
+    }));
+    assert_eq!(pool::statistics(&pool).free, 100);
+    let last = std::iter::from_fn(|| pool::allocate(&pool, Purpose::Table, 0)).count();
+    assert_eq!(last, 100);
 }
 
 /// A run for a device is found although one of its frames is parked.
@@ -227,7 +257,7 @@ fn what_others_parked_is_reached_before_memory_is_out() {
 fn a_run_is_completed_from_the_caches() {
     let pool = Played::new(2, 1024);
     pool::set_limits(&pool, 1).expect("nothing is cached");
-    let one = pool::allocate(&pool, Purpose::User).expect("a frame");
+    let one = pool::allocate(&pool, Purpose::User, 0).expect("a frame");
     pool::free(&pool, one, Purpose::User).expect("it was ours");
     pool.cpu.set(1);
     let all = pool::allocate_contiguous(&pool, 1024, 1, None, Purpose::Device).expect("a run");
@@ -242,7 +272,7 @@ fn a_run_is_completed_from_the_caches() {
 fn a_double_free_is_refused_at_last() {
     let pool = Played::new(1, 4096);
     pool::set_limits(&pool, 1).expect("nothing is cached");
-    let frame = pool::allocate(&pool, Purpose::User).expect("a frame");
+    let frame = pool::allocate(&pool, Purpose::User, 0).expect("a frame");
     pool::free(&pool, frame, Purpose::User).expect("it was ours");
     assert!(pool::is_free(&pool, frame));
     pool::free(&pool, frame, Purpose::User).expect("nobody looks");
@@ -306,6 +336,10 @@ impl Pool for Processor {
             .expect("no panic")))
     }
 
+    fn refused(&self, error: FreeError) {
+        panic!("{error}");
+    }
+
     fn shared<R>(&self, act: impl FnOnce(&mut FrameAllocator<'_>) -> R) -> R {
         act(&mut self.all.shared.lock().expect("no panic"))
     }
@@ -340,7 +374,7 @@ fn four_processors_at_once() {
                 let mut held: Vec<Frame> = Vec::new();
                 for (round, random) in super::scrambled().skip(index * 7).take(4000).enumerate() {
                     for _ in 0..random % 60 {
-                        let Some(frame) = pool::allocate(&cpu, Purpose::User) else {
+                        let Some(frame) = pool::allocate(&cpu, Purpose::User, 0) else {
                             break;
                         };
                         assert!(!flag(frame).swap(true, Ordering::AcqRel), "two owners");

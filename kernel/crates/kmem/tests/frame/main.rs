@@ -1,7 +1,6 @@
 //! The frame allocator against a model, and what once went wrong elsewhere.
 
 mod cache;
-mod magazine;
 mod model;
 
 use std::collections::BTreeSet;
@@ -116,6 +115,11 @@ fn step(real: &mut FrameAllocator, model: &mut Model, op: Op) -> Result<(), Test
                 (new, known, outside)
             );
         }
+    }
+    let places = model.managed.iter().take(3).chain(model.free.first());
+    for number in places.flat_map(|&number| [number.saturating_sub(1), number, number + 1]) {
+        prop_assert_eq!(real.manages(frame(number)), model.managed.contains(&number));
+        prop_assert_eq!(real.is_free(frame(number)), model.free.contains(&number));
     }
     prop_assert_eq!(real.free_frames(), model.free.len());
     prop_assert_eq!(real.total_frames(), model.managed.len());
