@@ -13,13 +13,13 @@ wire! {
         cached,
         /// Pages of areas.
         user,
-        /// Page tables.
+        /// Page tables of processes.
         tables,
         /// The kernel's heap.
         heap,
         /// Kernel stacks.
         stacks,
-        /// Everything else.
+        /// Everything else: page tables of the kernel, memory of devices.
         other,
         /// Bytes of the kernel's heap that are in use.
         heap_used,

@@ -43,11 +43,11 @@ pub struct TableFrames;
 
 impl FrameSource for TableFrames {
     fn allocate_table(&mut self) -> Option<Frame> {
-        allocate(Purpose::Table)
+        allocate(Purpose::KernelTable)
     }
 
     fn free_table(&mut self, table: Frame) {
-        free(table, Purpose::Table);
+        free(table, Purpose::KernelTable);
     }
 }
 

@@ -29,7 +29,9 @@ pub fn statistics(place: u64) -> Result<u64, Error> {
         tables: memory.used_for(Purpose::Table),
         heap: memory.used_for(Purpose::Heap),
         stacks: memory.used_for(Purpose::Stack),
-        other: memory.used_for(Purpose::Device) + memory.used_for(Purpose::Other),
+        other: memory.used_for(Purpose::Device)
+            + memory.used_for(Purpose::KernelTable)
+            + memory.used_for(Purpose::Other),
         heap_used: mm::heap::usage().used,
         shootdowns: shootdown::sent(),
     };

@@ -1,5 +1,7 @@
 //! Address spaces of processes.
 
+use alloc::vec::Vec;
+
 use kaddr::{PAGE_SHIFT, PAGE_SIZE, VirtAddr, VirtRange};
 use kmem::aspace::{AddressMap, Mapping, PageRun, Place, Rights, SpaceError};
 use kmem::vma::{Access, LARGE_PAGES, ProvideError};
@@ -148,29 +150,22 @@ impl AddressSpace {
     /// # Errors
     /// See [`MappingError`]; nothing has changed then.
     pub fn unmap(&self, address: u64, len: u64) -> Result<(), MappingError> {
-        let mut run = None;
-        loop {
-            let gone = {
-                let mut mappings = self.mappings.lock();
-                let run = match run {
-                    Some(run) => run,
-                    None => {
-                        let wanted = mappings.map.run(address, len)?;
-                        self.split_both(&mut mappings.map, wanted)?;
-                        *run.insert(wanted)
-                    }
-                };
-                // Whole mappings from here on; in between, other threads may have mapped something there.
-                let found = mappings.map.first_in(run);
-                let start = found.filter(|m| m.start >= run.start && m.end() <= run.end);
-                let Some(start) = start.map(|mapping| mapping.start) else {
-                    return Ok(());
-                };
-                self.remove(&mut mappings.map, start)
-            };
-            // Its pages may go with it, and that takes time: not under the lock.
-            drop(gone);
+        let mut gone = Vec::new();
+        {
+            let mut mappings = self.mappings.lock();
+            let map = &mut mappings.map;
+            let run = map.run(address, len)?;
+            self.split_both(map, run)?;
+            // From here on nothing can fail; with the lock held throughout, what other threads map there afterwards is safe.
+            let count = map.overlapping(run).count();
+            gone.try_reserve_exact(count).map_err(|_| AllocError)?;
+            while let Some(start) = map.first_in(run).map(|mapping| mapping.start) {
+                gone.extend(self.remove(map, start));
+            }
         }
+        // Areas may go with their last mapping, and their pages with them, which takes time: not under the lock.
+        drop(gone);
+        Ok(())
     }
 
     fn remove(

@@ -60,12 +60,12 @@ struct LowFrames;
 impl FrameSource for LowFrames {
     fn allocate_table(&mut self) -> Option<Frame> {
         let range =
-            frames::allocate_contiguous(1, 1, Some(PhysAddr::new(1 << 32)), Purpose::Table)?;
+            frames::allocate_contiguous(1, 1, Some(PhysAddr::new(1 << 32)), Purpose::KernelTable)?;
         Frame::starting_at(range.start)
     }
 
     fn free_table(&mut self, table: Frame) {
-        frames::free(table, Purpose::Table);
+        frames::free(table, Purpose::KernelTable);
     }
 }
 

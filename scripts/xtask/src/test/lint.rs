@@ -22,6 +22,7 @@ const UNSAFE_PLACES: &[&str] = &[
     "userland/tests/abi/",
     "userland/tests/crash/",
     "userland/tests/spin/",
+    "userland/tests/test/",
     "scripts/xtask/src/qemu/machine.rs",
 ];
 /// A SAFETY comment may stand this many lines above its `unsafe`, for long statements and comments.

@@ -159,6 +159,13 @@ impl<A: Clone> AddressMap<A> {
         })
     }
 
+    /// The mappings that have a page in the run, by address.
+    pub fn overlapping(&self, run: PageRun) -> impl Iterator<Item = &Mapping<A>> {
+        let before = self.find(run.start).filter(|first| first.start < run.start);
+        let inside = self.mappings.range(run.start..run.end);
+        before.into_iter().chain(inside.map(|(_, mapping)| mapping))
+    }
+
     /// All mappings, by address.
     pub fn iter(&self) -> impl Iterator<Item = &Mapping<A>> {
         self.mappings.iter().map(|(_, mapping)| mapping)

@@ -3,7 +3,7 @@
 /// What a frame is taken for. Whoever gives it back names the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Page tables.
+    /// Page tables of processes.
     Table = 0,
     /// Pages of user memory.
     User = 1,
@@ -15,10 +15,12 @@ pub enum Purpose {
     Device = 4,
     /// Anything else.
     Other = 5,
+    /// Page tables of the kernel's half, which all processes share.
+    KernelTable = 6,
 }
 
 /// How many purposes there are.
-pub const PURPOSES: usize = 6;
+pub const PURPOSES: usize = 7;
 
 impl Purpose {
     /// All of them, in the order of their numbers.
@@ -29,6 +31,7 @@ impl Purpose {
         Self::Stack,
         Self::Device,
         Self::Other,
+        Self::KernelTable,
     ];
 
     /// A word for reports.
@@ -40,6 +43,7 @@ impl Purpose {
             Self::Stack => "stacks",
             Self::Device => "devices",
             Self::Other => "other",
+            Self::KernelTable => "kernel tables",
         }
     }
 }

@@ -52,9 +52,13 @@ fn unmap(map: &mut AddressMap<u32>, run: PageRun) -> Result<u64, SpaceError> {
     map.split_at(run.start)?;
     map.split_at(run.end)?;
     let mut pages = 0;
+    let count = map.overlapping(run).count();
+    let mut removed = 0;
     while let Some(start) = map.first_in(run).map(|mapping| mapping.start) {
         pages += map.remove(start).expect("found just now").pages;
+        removed += 1;
     }
+    assert_eq!(removed, count, "mappings in the range");
     Ok(pages)
 }
 
