@@ -109,6 +109,18 @@ fn hello(name: &'static str) -> Case {
     }
 }
 
+/// A suite of the program `test`. It provokes faults, so that errors in the log mean nothing.
+fn suite(name: &'static str, cmd: &'static str, smp: u32, memory_mib: u32) -> Case {
+    Case {
+        cmd: Some(cmd),
+        smp,
+        memory_mib,
+        expect: vec![Never("KERNEL PANIC"), Never("FAILED")],
+        limit_s: 400,
+        ..hello(name)
+    }
+}
+
 fn smp(name: &'static str, smp: u32, up: &'static str) -> Case {
     let mut case = hello(name);
     case.smp = smp;
@@ -297,6 +309,14 @@ pub fn all() -> Vec<Case> {
             ],
             ..hello("abi-everywhere")
         },
+        suite("vm-1", "test vm", 1, 256),
+        suite("vm-2", "test vm", 2, 256),
+        suite("vm-4", "test vm", 4, 512),
+        suite("vm-64-mib", "test vm", 2, 64),
+        suite("vm-stress-1", "test stress 10", 1, 256),
+        suite("vm-stress-4", "test stress 60", 4, 512),
+        // A thousand programs that take all memory there is, one after the other.
+        suite("hog-1000", "test hog 1000", 2, 64),
         Case {
             words: "maxcpus=2",
             ..smp("maxcpus", 4, "2 of 4 processors up")

@@ -1,0 +1,58 @@
+//! Suites that check what the kernel promises: `test vm` runs all tests of the memory system, `test vm NAME` one,
+//! `test list` names them; `test stress SECONDS [SEED]` changes memory on all processors at once, and `test hog ROUNDS` lets
+//! programs take all memory that they can get, again and again. Status 0: everything holds, and nothing is lost.
+
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+mod area;
+mod child;
+mod harness;
+mod hog;
+mod stress;
+mod threads;
+mod vm;
+
+use sys::{Context, println};
+
+/// Status for arguments that are not understood.
+const USAGE: u64 = 2;
+
+fn main_of_program(context: &Context) -> u64 {
+    let Some(env) = harness::Env::new(context) else {
+        println!(context, "a handle is missing");
+        return USAGE;
+    };
+    harness::touch_stack();
+    let number = |index: usize, default: u64| match context.argument(index) {
+        None => Some(default),
+        Some(text) => text.parse().ok(),
+    };
+    match (context.argument(1), context.argument(2)) {
+        (Some("vm"), name) => vm::run(&env, name),
+        (Some("list"), None) => vm::list(&env),
+        (Some("stress"), _) => match (number(2, 10), number(3, 1)) {
+            (Some(seconds), Some(seed)) => stress::run(&env, seconds, seed),
+            _ => usage(context),
+        },
+        (Some("hog"), _) => {
+            number(2, 10).map_or_else(|| usage(context), |rounds| hog::run(&env, rounds))
+        }
+        _ => usage(context),
+    }
+}
+
+fn usage(context: &Context) -> u64 {
+    println!(
+        context,
+        "usage: test vm [NAME] | list | stress [SECONDS [SEED]] | hog [ROUNDS]"
+    );
+    USAGE
+}
+
+sys::program!(main_of_program);
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    // Programs run in jsix; on the host they are only type-checked.
+    let _: fn(&Context) -> u64 = main_of_program;
+}
