@@ -19,6 +19,7 @@ mod irq;
 mod lock;
 mod panic;
 mod requests;
+mod residency;
 
 pub use arc::{AllocError, Arc, Reserved, try_box};
 pub use flags::{MAX_CPUS, PerCpuFlags};
@@ -27,6 +28,7 @@ pub use irq::{IrqControl, IrqGuard, IrqLock, IrqLockGuard};
 pub use lock::{SpinLock, SpinLockGuard};
 pub use panic::{Claim, PanicClaim};
 pub use requests::{Request, Requests};
+pub use residency::Residency;
 /// A cell that is filled once; whoever comes while it is being filled waits. Not for interrupt
 /// handlers unless it is filled before they can run.
 pub use spin::Once;

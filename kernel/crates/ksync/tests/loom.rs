@@ -5,7 +5,8 @@
 
 use ksync::atomic::{AtomicU32, Ordering};
 use ksync::{
-    Barrier, CheckIn, Claim, Gate, IrqControl, IrqLock, PanicClaim, PerCpuFlags, SpinLock, Waited,
+    Barrier, CheckIn, Claim, Gate, IrqControl, IrqLock, PanicClaim, PerCpuFlags, Residency,
+    SpinLock, Waited,
 };
 #[cfg(loom)]
 use loom::{model, sync::Arc, thread};
@@ -125,6 +126,55 @@ fn loom_flags_of_two_processors_do_not_disturb_each_other() {
         assert!(other.join().unwrap());
         assert_eq!(shared.iter().collect::<Vec<_>>(), [4]);
         assert_eq!(shared.count(), 1);
+    });
+}
+
+#[test]
+fn loom_a_user_is_told_of_a_change_or_finds_it() {
+    model(|| {
+        // What is kept, and the thing itself.
+        let shared = Arc::new((Residency::new(), AtomicU32::new(0)));
+        let user = Arc::clone(&shared);
+        let user = thread::spawn(move || {
+            user.0.enter(3);
+            let generation = user.0.generation();
+            (generation, user.1.load(Ordering::Relaxed))
+        });
+        shared.1.store(1, Ordering::Relaxed);
+        let change = shared.0.advance();
+        let is_told = shared.0.users().get(3);
+        let (generation, seen) = user.join().unwrap();
+        assert_eq!(change, 1);
+        assert!(
+            generation == 0 || seen == 1,
+            "the change is counted, but not seen"
+        );
+        assert!(
+            is_told || (generation == 1 && seen == 1),
+            "neither told nor seen"
+        );
+        shared.0.leave(3);
+        assert!(!shared.0.users().get(3));
+    });
+}
+
+#[test]
+fn loom_two_changes_get_two_numbers() {
+    model(|| {
+        let shared = Arc::new((Residency::new(), [AtomicU32::new(0), AtomicU32::new(0)]));
+        let other = Arc::clone(&shared);
+        let other = thread::spawn(move || {
+            other.1[1].store(1, Ordering::Relaxed);
+            other.0.advance()
+        });
+        shared.1[0].store(1, Ordering::Relaxed);
+        let mine = shared.0.advance();
+        // The number of a change says that all changes with smaller numbers are there.
+        if mine == 2 {
+            assert_eq!(shared.1[1].load(Ordering::Relaxed), 1);
+        }
+        assert_eq!(mine + other.join().unwrap(), 3);
+        assert_eq!(shared.0.generation(), 2);
     });
 }
 
