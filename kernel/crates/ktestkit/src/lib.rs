@@ -18,7 +18,7 @@ mod memory;
 mod tlb;
 mod walk;
 
-pub use machine::{CpuId, Machine, Stale};
+pub use machine::{CpuId, Kept, Machine, Stale};
 pub use memory::Memory;
-pub use tlb::{GlobalPages, Tlb};
+pub use tlb::{GlobalPages, Pcid, Tlb};
 pub use walk::{Access, Fault, Leaf, Mode, PagingLevels, Rights};

@@ -3,7 +3,7 @@
 use kaddr::{Frame, PhysAddr, PhysRange, VirtAddr};
 
 use crate::Memory;
-use crate::tlb::{GlobalPages, Tlb};
+use crate::tlb::{GlobalPages, Pcid, Tlb};
 use crate::walk::{self, Access, Fault, Leaf, Mode, PagingLevels, Start};
 
 /// A processor of the [`Machine`], counted from 0.
@@ -21,9 +21,19 @@ pub struct Stale {
     pub truth: Result<Leaf, Fault>,
 }
 
+/// What happens to translations kept under the PCID that is loaded: bit 63 of what `CR3` gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// They are forgotten, but for global pages.
+    Forget,
+    /// They are used again.
+    Use,
+}
+
 #[derive(Debug)]
 struct Cpu {
     root: Option<Frame>,
+    pcid: Pcid,
     tlb: Tlb,
 }
 
@@ -46,6 +56,7 @@ impl Machine {
         let cpus = (0..cpus)
             .map(|_| Cpu {
                 root: None,
+                pcid: 0,
                 tlb: Tlb::default(),
             })
             .collect();
@@ -61,11 +72,26 @@ impl Machine {
         (0..self.cpus.len()).map(CpuId)
     }
 
-    /// Loads a processor's `CR3`: it walks from `root` on and forgets all but global pages.
+    /// Loads a processor's `CR3`, without PCIDs: it walks from `root` on and forgets all but global
+    /// pages.
     pub fn load_root(&mut self, cpu: CpuId, root: Frame) {
+        self.load_root_with(cpu, root, 0, Kept::Forget);
+    }
+
+    /// Loads a processor's `CR3` with a PCID: it walks from `root` on, and uses what it keeps under
+    /// that PCID unless told to forget it. What it keeps under others stays.
+    pub fn load_root_with(&mut self, cpu: CpuId, root: Frame, pcid: Pcid, kept: Kept) {
         let cpu = &mut self.cpus[cpu.0];
         cpu.root = Some(root);
-        cpu.tlb.flush(GlobalPages::Keep);
+        cpu.pcid = pcid;
+        if kept == Kept::Forget {
+            cpu.tlb.flush_pcid(pcid);
+        }
+    }
+
+    /// The root from which a processor walks, once it has one.
+    pub fn root(&self, cpu: CpuId) -> Option<Frame> {
+        self.cpus[cpu.0].root
     }
 
     /// An access by a processor: from its buffer where it can, else by a walk, of which it keeps
@@ -85,24 +111,27 @@ impl Machine {
         access: Access,
         mode: Mode,
     ) -> Result<PhysAddr, Fault> {
-        let Cpu { root, tlb } = &mut self.cpus[cpu.0];
+        let Cpu { root, pcid, tlb } = &mut self.cpus[cpu.0];
+        let pcid = *pcid;
         // A translation that was kept before the first write does not do for a write: the
         // processor has to mark the entry (Intel SDM Vol. 3A section 4.8).
         let kept = tlb
-            .lookup(address)
+            .lookup(pcid, address)
             .filter(|leaf| leaf.dirty || access != Access::Write);
         let mut leaf = match kept {
             Some(leaf) => leaf,
             None => {
                 let root = root.expect("the processor has page tables");
-                let start = tlb.start(address).unwrap_or(Start::root(root, self.levels));
+                let start = tlb
+                    .start(pcid, address)
+                    .unwrap_or(Start::root(root, self.levels));
                 walk::walk(&self.memory, self.levels, start, address, |table| {
-                    tlb.keep_table(address, table);
+                    tlb.keep_table(pcid, address, table);
                 })?
             }
         };
         if !leaf.rights.allow(access, mode) {
-            tlb.invalidate(address);
+            tlb.invalidate(pcid, address);
             return Err(Fault::Protection);
         }
         if kept.is_none() {
@@ -111,7 +140,7 @@ impl Machine {
             let dirty = if leaf.dirty { Leaf::DIRTY } else { 0 };
             let marked = self.memory.read(leaf.entry) | Leaf::ACCESSED | dirty;
             self.memory.write(leaf.entry, marked);
-            tlb.keep(leaf);
+            tlb.keep(pcid, leaf);
         }
         let offset = address.as_u64() & (leaf.size.bytes() - 1);
         Ok(PhysAddr::new(leaf.phys.as_u64() + offset))
@@ -128,15 +157,21 @@ impl Machine {
 
     /// `INVLPG` on a processor.
     pub fn invalidate(&mut self, cpu: CpuId, address: VirtAddr) {
-        self.cpus[cpu.0].tlb.invalidate(address);
+        let Cpu { pcid, tlb, .. } = &mut self.cpus[cpu.0];
+        tlb.invalidate(*pcid, address);
     }
 
-    /// Drops all of a processor's translations.
+    /// Drops a processor's translations: those under the current PCID, or all with global ones.
     pub fn flush(&mut self, cpu: CpuId, global: GlobalPages) {
-        self.cpus[cpu.0].tlb.flush(global);
+        let Cpu { pcid, tlb, .. } = &mut self.cpus[cpu.0];
+        match global {
+            GlobalPages::Keep => tlb.flush_pcid(*pcid),
+            GlobalPages::Drop => tlb.flush_all(),
+        }
     }
 
-    /// All translations that processors keep and the tables no longer bear out.
+    /// All translations that processors keep, under their current PCIDs or globally, and the tables
+    /// no longer bear out.
     ///
     /// A kept translation of a large page that has been split is borne out as long as all its
     /// parts say the same.
@@ -144,7 +179,7 @@ impl Machine {
         let mut stale = Vec::new();
         for (index, cpu) in self.cpus.iter().enumerate() {
             let Some(root) = cpu.root else { continue };
-            for leaf in cpu.tlb.leaves() {
+            for leaf in cpu.tlb.leaves(cpu.pcid) {
                 if let Some(truth) = self.contradiction(root, leaf) {
                     stale.push(Stale {
                         cpu: CpuId(index),
@@ -157,7 +192,7 @@ impl Machine {
         stale
     }
 
-    /// Whether some processor still knows this frame as a table.
+    /// Whether some processor still knows this frame as a table, under any PCID.
     pub fn is_cached_table(&self, frame: Frame) -> bool {
         self.cpus
             .iter()

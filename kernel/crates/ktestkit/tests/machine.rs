@@ -1,7 +1,7 @@
 //! The fake machine behaves like a processor, down to what it forgets and what it does not.
 
 use kaddr::{Frame, PhysAddr, PhysRange, VirtAddr};
-use ktestkit::{Access, CpuId, Fault, GlobalPages, Machine, Mode, PagingLevels};
+use ktestkit::{Access, CpuId, Fault, GlobalPages, Kept, Machine, Mode, PagingLevels};
 
 const ROOT: u64 = 0x1000;
 const CPU: CpuId = CpuId(0);
@@ -153,4 +153,50 @@ fn a_write_marks_the_entry_also_after_a_read() {
     let written = machine.translate(CPU, VirtAddr::new(8), Access::Write, Mode::Kernel);
     assert_eq!(written, Ok(PhysAddr::new(0x9008)));
     assert!(machine.walk(root, VirtAddr::new(0)).expect("mapped").dirty);
+}
+
+#[test]
+fn a_pcid_keeps_translations_apart_until_its_tables_are_loaded_again() {
+    let mut machine = machine();
+    set(&mut machine, 0x4000, 0x9000 | PRESENT);
+    set(&mut machine, 0x4008, 0xa000 | PRESENT | GLOBAL);
+    let root = Frame::from_number(1).expect("a frame");
+    machine.load_root_with(CPU, root, 1, Kept::Forget);
+    assert_eq!(read(&mut machine, CPU, 0), Ok(0x9000));
+    assert_eq!(read(&mut machine, CPU, 0x1000), Ok(0xa000));
+    set(&mut machine, 0x4000, 0);
+    set(&mut machine, 0x4008, 0);
+    // Under another PCID the page is looked up afresh; the global one is there under all.
+    machine.load_root_with(CPU, root, 2, Kept::Forget);
+    assert_eq!(read(&mut machine, CPU, 0), Err(Fault::NotPresent));
+    assert_eq!(read(&mut machine, CPU, 0x1000), Ok(0xa000));
+    // What is invalidated now is the global page; under PCID 1 all is as before.
+    machine.invalidate(CPU, VirtAddr::new(0));
+    machine.invalidate(CPU, VirtAddr::new(0x1000));
+    assert_eq!(read(&mut machine, CPU, 0x1000), Err(Fault::NotPresent));
+    machine.load_root_with(CPU, root, 1, Kept::Use);
+    assert_eq!(read(&mut machine, CPU, 0), Ok(0x9000));
+    assert_eq!(machine.stale().len(), 1);
+    machine.load_root_with(CPU, root, 1, Kept::Forget);
+    assert_eq!(read(&mut machine, CPU, 0), Err(Fault::NotPresent));
+    assert_eq!(machine.stale(), vec![]);
+}
+
+#[test]
+fn tables_are_known_under_the_pcid_that_they_were_seen_with() {
+    let mut machine = machine();
+    set(&mut machine, 0x4000, 0x9000 | PRESENT | GLOBAL);
+    set(&mut machine, 0x4008, 0xa000 | PRESENT | GLOBAL);
+    let root = Frame::from_number(1).expect("a frame");
+    machine.load_root_with(CPU, root, 1, Kept::Forget);
+    assert_eq!(read(&mut machine, CPU, 0), Ok(0x9000));
+    set(&mut machine, 0x3000, 0);
+    machine.load_root_with(CPU, root, 2, Kept::Forget);
+    machine.invalidate(CPU, VirtAddr::new(0));
+    assert_eq!(read(&mut machine, CPU, 0), Err(Fault::NotPresent));
+    // A table on the way to a global page is not global.
+    machine.load_root_with(CPU, root, 1, Kept::Use);
+    assert_eq!(read(&mut machine, CPU, 0x1000), Ok(0xa000));
+    machine.flush(CPU, GlobalPages::Drop);
+    assert_eq!(read(&mut machine, CPU, 0x1000), Err(Fault::NotPresent));
 }
