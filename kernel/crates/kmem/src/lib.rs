@@ -7,7 +7,8 @@
 //! against models and against the fake machine of `ktestkit`.
 //!
 //! Neither locks nor flushes anything: an edit of a page table returns a [`pt::Flush`] that says
-//! what the processors must forget, and the kernel carries it out.
+//! what the processors must forget, [`tlb`] decides what that means for each of them, and the kernel
+//! carries it out.
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
@@ -20,4 +21,5 @@ pub mod frame;
 pub mod page_tree;
 pub mod pt;
 pub mod sorted;
+pub mod tlb;
 pub mod vma;

@@ -41,10 +41,7 @@ impl Flush {
 
     /// One address in each page that may have changed.
     pub fn addresses(&self) -> impl Iterator<Item = VirtAddr> {
-        let step = self
-            .changed
-            .map_or(PageSize::Small, |(_, _, size)| size)
-            .bytes();
+        let step = self.smallest_page().bytes();
         let mut next = self.changed.map(|(low, _, _)| low);
         let last = self.changed.map(|(_, high, _)| high);
         core::iter::from_fn(move || {
@@ -61,6 +58,16 @@ impl Flush {
         self.changed.map_or(0, |(low, high, size)| {
             high.offset_from(low).unwrap_or(0) / size.bytes() + 1
         })
+    }
+
+    /// The size of the smallest page that has changed, which [`Self::addresses`] takes as its step.
+    pub fn smallest_page(&self) -> PageSize {
+        self.changed.map_or(PageSize::Small, |(_, _, size)| size)
+    }
+
+    /// Whether tables became empty, which [`Self::finish`] gives back.
+    pub fn frees_tables(&self) -> bool {
+        !self.tables.is_empty()
     }
 
     /// Whether a changed mapping was or is global, so that loading `CR3` is not enough.
