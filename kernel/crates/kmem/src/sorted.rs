@@ -4,7 +4,7 @@
 //! B-tree of two levels: a vector of chunks, each a sorted vector of at most [`CHUNK`] entries. A lookup is two binary
 //! searches; an insertion moves at most a chunk, and now and then the vector of chunks.
 //!
-//! Invariants: no chunk is empty; keys rise within and across chunks; every chunk has room for [`CHUNK`] entries from
+//! Invariants: no chunk is empty; keys rise within and across chunks; every chunk has room for `CHUNK` entries from
 //! the start, so that memory is only needed for a new chunk.
 
 use alloc::vec::Vec;

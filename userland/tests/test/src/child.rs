@@ -1,7 +1,7 @@
 //! Other processes: their code is a few instructions that are copied into an area and mapped there.
 
 use sys::abi::process::{ANY_CPU, Action, EXITED, Exception, FAULTED};
-use sys::abi::{Error, Handle};
+use sys::abi::{Error, Handle, Sysno, area};
 use sys::call;
 
 use crate::area::{Area, Owned, PAGE, RW, RX};
@@ -47,9 +47,66 @@ core::arch::global_asm!(
     "child_spin:",
     "4: pause",
     "jmp 4b",
+    // Takes all memory that it can get: makes an area and maps it, gives it pages and touches them, in ever smaller
+    // steps until not even one page is to be had, and then touches the next one, too. The words at the argument: a
+    // handle of the process, an address, a size. Exits with an error if it could not begin.
+    ".global child_hog",
+    "child_hog:",
+    "mov rbx, rdi",
+    "mov edi, {open}",
+    "mov rsi, [rbx + 16]",
+    "xor edx, edx",
+    "mov eax, {create}",
+    "syscall",
+    "test rax, rax",
+    "jnz 9f",
+    "mov r12, rdx",
+    "mov rdi, [rbx]",
+    "mov rsi, r12",
+    "mov rdx, [rbx + 8]",
+    "xor r10d, r10d",
+    "mov r8, [rbx + 16]",
+    "mov r9d, {access}",
+    "mov eax, {map}",
+    "syscall",
+    "test rax, rax",
+    "jnz 9f",
+    "xor r13d, r13d",
+    "mov r14d, 1 << 22",
+    "mov r15, [rbx + 8]",
+    "5: mov rdi, r12",
+    "mov rsi, r13",
+    "mov rdx, r14",
+    "mov eax, {commit}",
+    "syscall",
+    "test rax, rax",
+    "jnz 7f",
+    "add r13, r14",
+    "mov rcx, [rbx + 8]",
+    "add rcx, r13",
+    "6: mov [r15], r15",
+    "add r15, 4096",
+    "cmp r15, rcx",
+    "jb 6b",
+    "jmp 5b",
+    "7: shr r14, 1",
+    "cmp r14, 4096",
+    "jae 5b",
+    "8: mov [r15], r15",
+    "add r15, 4096",
+    "jmp 8b",
+    "9: mov rdi, rax",
+    "mov eax, {exit}",
+    "syscall",
     ".global child_end",
     "child_end:",
     ".popsection",
+    open = const area::OPEN,
+    access = const area::READ | area::WRITE | area::AT_ADDRESS,
+    create = const Sysno::VmAreaCreate as u64,
+    map = const Sysno::ProcessMap as u64,
+    commit = const Sysno::VmAreaCommit as u64,
+    exit = const Sysno::ProcessExit as u64,
 );
 
 unsafe extern "C" {
@@ -58,6 +115,7 @@ unsafe extern "C" {
     static child_jump: u8;
     static child_touch: u8;
     static child_spin: u8;
+    static child_hog: u8;
     static child_end: u8;
 }
 
@@ -69,6 +127,7 @@ pub enum Code {
     Jump,
     Touch,
     Spin,
+    Hog,
 }
 
 impl Code {
@@ -79,6 +138,7 @@ impl Code {
             Self::Jump => &raw const child_jump,
             Self::Touch => &raw const child_touch,
             Self::Spin => &raw const child_spin,
+            Self::Hog => &raw const child_hog,
         };
         place as u64 - (&raw const child_read) as u64
     }

@@ -1,15 +1,19 @@
 //! Programs that take all memory they can get, touch all of it and end, again and again: the machine is as before.
 
+use sys::abi::Rights;
 use sys::abi::process::{self, Action};
 use sys::{call, println};
 
-use crate::area::{Area, PAGE, RW};
+use crate::area::PAGE;
 use crate::child::{Child, Code, words};
-use crate::harness::{Env, Failed, Must, Outcome};
+use crate::harness::{Env, Must, Outcome};
+use crate::{check, same};
 
 /// Much more than any machine has.
 const BIG: u64 = 1 << 40;
 const PLACE: u64 = 1 << 33;
+/// Bytes that a hog leaves to the program that runs it: it shares the limit.
+const HEADROOM: u64 = 1 << 20;
 
 /// Runs so many hogs one after the other; status 0 when all were stopped and all memory is back.
 pub fn run(env: &Env<'_>, rounds: u64) -> u64 {
@@ -43,32 +47,23 @@ pub fn run(env: &Env<'_>, rounds: u64) -> u64 {
     0
 }
 
-/// Allocates by commit until that is refused, then lets a child touch what is left until it is stopped.
+/// Runs one that may use all that this program may, but for a little that this program needs to go on.
 fn hog(env: &Env<'_>) -> Outcome {
-    let area = Area::open(BIG / PAGE).must(env, "create")?;
-    // In ever smaller steps, up to the last page.
-    let mut committed = 0;
-    let mut step = 1 << 30;
-    while step >= 64 * PAGE {
-        match call::vm_area_commit(area.handle(), committed, step) {
-            Ok(()) => committed += step,
-            Err(_) => step /= 4,
-        }
-    }
     let child = Child::new(env).must(env, "child")?;
-    area.map_at(child.handle(), PLACE, 0, BIG / PAGE, RW)
-        .must(env, "map")?
-        .keep();
-    let argument = words(env, &child, &[PLACE, PLACE + BIG]).must(env, "words")?;
-    let report = child.fault(Code::Touch, argument).must(env, "fault")?;
-    let is_refused = [process::OVER_LIMIT, process::OUT_OF_MEMORY].contains(&report.reason);
-    if !is_refused || report.address < PLACE {
-        println!(
-            env.context,
-            "  stopped at {:#x}, reason {}", report.address, report.reason
-        );
-        return Err(Failed);
-    }
+    let own = call::process_info(env.own).must(env, "info")?;
+    let limit = (own.limit - own.memory).saturating_sub(HEADROOM);
+    call::process_set_limit(child.handle(), limit).must(env, "limit")?;
+    let handle = call::handle_duplicate(child.handle(), Rights::MAP.union(Rights::TRANSFER))
+        .must(env, "duplicate")?;
+    let handle = call::handle_give(child.handle(), handle).must(env, "give")?;
+    let argument = words(env, &child, &[handle.0, PLACE, BIG]).must(env, "words")?;
+    let report = child.fault(Code::Hog, argument).must(env, "fault")?;
+    same!(env, report.reason, process::OVER_LIMIT, "why it stopped");
+    let used = call::process_info(child.handle()).must(env, "info")?.memory;
+    // All of it but for the tables that the next page may need, and nearly all of that is its pages.
+    check!(env, used + 4 * PAGE >= limit, "stopped at {used} of {limit} bytes");
+    let touched = report.address - PLACE;
+    check!(env, touched > limit - limit / 64, "touched {touched} of {limit} bytes");
     call::exception_resume(child.handle(), report.thread, Action::End).must(env, "end")?;
     child.end().must(env, "end")?;
     Ok(())
