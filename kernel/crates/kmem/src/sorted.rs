@@ -1,7 +1,7 @@
 //! A sorted map whose insertions can fail.
 //!
 //! The standard library's `BTreeMap` ends the program when memory is short, which a kernel cannot have. This one is a
-//! B-tree of two levels: a vector of chunks, each a sorted vector of at most [`CHUNK`] entries. A lookup is two binary
+//! B-tree of two levels: a vector of chunks, each a sorted vector of at most `CHUNK` entries. A lookup is two binary
 //! searches; an insertion moves at most a chunk, and now and then the vector of chunks.
 //!
 //! Invariants: no chunk is empty; keys rise within and across chunks; every chunk has room for `CHUNK` entries from

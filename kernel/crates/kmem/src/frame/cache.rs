@@ -43,7 +43,7 @@ pub(super) struct Tally {
     pub(super) taken: [i64; PURPOSES],
 }
 
-/// Free frames of one processor. Until [`Self::set_limit`] it holds none.
+/// Free frames of one processor. Until it has a limit it holds none.
 #[derive(Debug)]
 pub struct Cache {
     len: usize,
