@@ -8,7 +8,7 @@ use x86_64::structures::DescriptorTablePointer;
 
 use crate::arch::current::serial::Serial;
 use crate::arch::current::{halt_forever, time};
-use crate::{acpi, trace};
+use crate::{acpi, mm, trace};
 
 /// Port of QEMU's `isa-debug-exit` device; 0: there is none.
 static EXIT_PORT: AtomicU16 = AtomicU16::new(0);
@@ -38,6 +38,9 @@ pub fn off(status: u64) -> ! {
         // One tick is one instruction where the emulator counts them (`-icount shift=0,sleep=off`).
         log::info!("boot cost {ticks} ticks from kernel entry to the first user instruction");
     }
+    let (stacks, size) = (mm::stack::counts().0, mm::stack::SIZE);
+    let deepest = mm::stack::high_water();
+    log::info!("{stacks} kernel stacks, the deepest use was {deepest} of {size} bytes");
     trace::print();
     // Straight to the port: the last line is for those who watch it.
     let _ = writeln!(Serial, "jsix: powering off, status {status}");

@@ -117,15 +117,73 @@ fn use_heap(cpu: u32) -> Result<u64, String> {
     Ok(bytes)
 }
 
-/// All CPUs use the heap; afterwards as many bytes are in use as before. Frames: what is free, plus what the heap
-/// mapped (it never shrinks), plus page tables for that, is the same as before.
+/// All CPUs use the heap; afterwards as many bytes are in use as before, and frames: what is free, plus what is mapped for
+/// the heap, plus page tables for that, is the same as before. When what is kept is given back, too, the heap is as small
+/// as the bytes in use allow.
 pub fn heap_conserved() -> Outcome {
-    let before = Account::now();
+    mm::trim();
+    let (before, mapped) = (Account::now(), mm::heap::usage().mapped);
     let bytes: u64 = check_each_cpu(use_heap)?.iter().sum();
     before.check_same()?;
+    let grown = mm::heap::usage().mapped;
+    mm::trim();
+    before.check_same()?;
+    let left = mm::heap::usage().mapped;
+    check!(
+        left <= mapped,
+        "{left} bytes stay mapped for the heap, {mapped} were before"
+    );
     Ok(format!(
-        "{} KiB taken and returned, {} KiB mapped",
+        "{} KiB taken and returned, {} KiB mapped, {} after a trim",
         bytes / 1024,
-        mm::heap::usage().mapped / 1024
+        grown / 1024,
+        left / 1024
     ))
+}
+
+/// The heap grows chunk by chunk until memory is out, which is an error for whoever asks and no more; then it shrinks to
+/// what it was, while other processors use it.
+pub fn heap_grows_and_shrinks() -> Outcome {
+    const BLOCK: usize = 100 * 1024;
+    mm::trim();
+    let (before, mapped) = (Account::now(), mm::heap::usage().mapped);
+    let most: u64 = check_each_cpu(|cpu| {
+        let mut most = 0;
+        for round in 0..3 {
+            let mut blocks: Vec<Vec<u8>> = Vec::new();
+            let mark = (cpu << 2 | round) as u8;
+            loop {
+                let mut block = Vec::new();
+                let has_room =
+                    blocks.try_reserve(1).is_ok() && block.try_reserve_exact(BLOCK).is_ok();
+                if !has_room || blocks.len() == 64 {
+                    break;
+                }
+                block.resize(BLOCK, mark);
+                blocks.push(block);
+            }
+            sched::yield_now();
+            check!(
+                blocks
+                    .iter()
+                    .all(|block| block.first() == Some(&mark) && block.last() == Some(&mark)),
+                "a block on the heap was overwritten"
+            );
+            most = most.max(blocks.len() as u64);
+            // The later half first, then the rest: chunks become empty in another order than they came.
+            blocks.truncate(blocks.len() / 2);
+        }
+        Ok(most)
+    })?
+    .iter()
+    .sum();
+    before.check_same()?;
+    mm::trim();
+    before.check_same()?;
+    let left = mm::heap::usage().mapped;
+    check!(
+        left <= mapped,
+        "{left} bytes stay mapped for the heap, {mapped} were before"
+    );
+    Ok(format!("{most} blocks of {} KiB at once", BLOCK / 1024))
 }

@@ -46,6 +46,10 @@ const TESTS: &[Test] = &[
     ("frames/purposes-add-up", frames::purposes_add_up),
     ("frames/cost", frames::cost),
     ("memory/heap-conserved", memory::heap_conserved),
+    (
+        "memory/heap-grows-and-shrinks",
+        memory::heap_grows_and_shrinks,
+    ),
     ("usercopy/bad-addresses", usercopy::bad_addresses),
     ("usercopy/last-byte", usercopy::last_byte),
     ("clock/monotonic", clock::monotonic),

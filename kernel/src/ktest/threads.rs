@@ -9,7 +9,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use super::tools::{Account, on_each_cpu, online, start_on, wait_until};
 use super::{Outcome, check};
 use crate::arch::current::{IrqLock, time};
-use crate::mm::stack;
+use crate::mm::{self, stack};
 use crate::sched::{self, thread::Thread};
 
 /// Threads of each CPU that exist at the same time: more than any later test starts.
@@ -53,7 +53,7 @@ fn crowd() -> Result<usize, String> {
     Ok(count)
 }
 
-/// The stacks of threads that have ended are used again: a second crowd needs no new ones, and leaves nothing behind.
+/// The stacks of threads that have ended are used again, and few of them stay: a second crowd leaves nothing behind.
 pub fn stacks_return() -> Outcome {
     crowd()?;
     // The first crowd ends in its own time; only then does the second find all stacks.
@@ -75,15 +75,28 @@ pub fn stacks_return() -> Outcome {
         stack::counts()
     );
     let before = Account::now();
-    let made = stack::counts().0;
     let count = crowd()?;
     before.check_same()?;
+    let kept = stack::counts().1;
     check!(
-        stack::counts().0 == made,
-        "{} stacks were made where {made} were enough",
-        stack::counts().0
+        kept < count,
+        "{kept} stacks stay mapped after {count} threads"
     );
-    Ok(format!("{count} threads, {made} stacks"))
+    mm::trim();
+    before.check_same()?;
+    check!(
+        stack::counts() == (idle, 0),
+        "{:?} stacks (mapped, free) with {idle} processors after all was given back",
+        stack::counts()
+    );
+    let deepest = stack::high_water();
+    check!(
+        (256..stack::SIZE / 4 * 3).contains(&deepest),
+        "the deepest use of a stack was {deepest} bytes"
+    );
+    Ok(format!(
+        "{count} threads, {kept} stacks kept, the deepest use {deepest} bytes"
+    ))
 }
 
 /// Wake-ups of all pairs together, if there is time.

@@ -14,7 +14,7 @@ use spin::Once;
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::poison;
+use super::{inject, poison};
 use crate::arch::current::{IrqLock, percpu};
 
 static SHARED: Once<IrqLock<FrameAllocator<'static>>> = Once::new();
@@ -88,6 +88,9 @@ pub fn set_limits(cpus: usize) {
 /// [`Purpose::User`] memory is out earlier: what [`set_reserve`] says is left to the kernel.
 #[inline]
 pub fn allocate(purpose: Purpose) -> Option<Frame> {
+    if inject::is_refused() {
+        return None;
+    }
     let keep = if purpose == Purpose::User {
         RESERVE.load(Ordering::Relaxed)
     } else {
@@ -135,6 +138,9 @@ pub fn free(frame: Frame, purpose: Purpose) {
 /// Takes an aligned 2 MiB for an area, with any content, if more than one frame in `share` is free; [`free_large`]
 /// takes it back.
 pub fn allocate_large(share: usize) -> Option<Frame> {
+    if inject::is_refused() {
+        return None;
+    }
     let plenty = with_shared(|shared| shared.free_frames() > shared.total_frames() / share.max(1));
     if plenty != Some(true) {
         return None;

@@ -1,12 +1,15 @@
 //! Memory: frames, the kernel's page tables, its direct map, heap, stacks and device mappings.
 //!
-//! Lock order, outermost first: stack pool, heap, device addresses, kernel tables, frames. Whoever holds one may take only later ones.
+//! Lock order, outermost first: stack pool, heap, device addresses, kernel tables, frames. Whoever holds one may take only
+//! later ones. A processor's kept objects are locked before nothing but by themselves.
 
 pub mod direct;
 pub mod frames;
 pub mod heap;
 mod init;
+pub mod inject;
 pub mod layout;
+mod objects;
 mod poison;
 pub mod stack;
 
@@ -14,6 +17,7 @@ pub use direct::{DirectMemory, phys_to_virt};
 pub use frames::{Purpose, Stock, allocate, allocate_large, free, free_large, statistics};
 pub use init::{init, reclaim_boot_loader, tables_are_loaded};
 pub use kmem::pt::MapError;
+pub use objects::Objects;
 
 use kaddr::{Frame, PAGE_SIZE, Page, PageSize, PhysAddr, PhysRange, VirtAddr, VirtRange};
 use kmem::pt::{CacheMode, FrameSource, PageTable, Protection};
@@ -77,7 +81,7 @@ pub fn map_fresh(range: VirtRange, purpose: Purpose) -> Result<(), MapError> {
             result.inspect_err(|_| free(frame, purpose))
         });
         if let Err(error) = mapped {
-            unmap_pages(
+            unmap_locked(
                 &mut tables,
                 VirtRange::new(range.start, page.start()),
                 purpose,
@@ -88,16 +92,47 @@ pub fn map_fresh(range: VirtRange, purpose: Purpose) -> Result<(), MapError> {
     Ok(())
 }
 
-/// Unmaps pages and frees their frames.
-fn unmap_pages(tables: &mut PageTable, range: VirtRange, purpose: Purpose) {
+/// Unmaps what [`map_fresh`] has mapped, on all processors, and frees its frames.
+pub fn unmap_fresh(range: VirtRange, purpose: Purpose) {
+    unmap_locked(&mut kernel_tables(), range, purpose);
+}
+
+/// So many frames are freed after one flush.
+const FREED_AT_ONCE: usize = 64;
+
+fn unmap_locked(tables: &mut PageTable, range: VirtRange, purpose: Purpose) {
     let mut memory = DirectMemory;
-    for page in range.pages() {
-        if let Ok((frame, _, flush)) = tables.edit(&mut memory, &mut TableFrames).unmap(page) {
-            shootdown::flush_kernel(&flush);
-            flush.finish(&mut memory, &mut TableFrames);
+    let mut start = range.start;
+    while start < range.end {
+        let end = start.checked_add(FREED_AT_ONCE as u64 * PAGE_SIZE);
+        let part = VirtRange::new(start, end.map_or(range.end, |end| end.min(range.end)));
+        let mut frames = [None; FREED_AT_ONCE];
+        let mut places = frames.iter_mut();
+        let unmapped = tables
+            .edit(&mut memory, &mut TableFrames)
+            .unmap_range(part, |unmapped| {
+                if let Some(place) = places.next() {
+                    *place = Some(unmapped.frame);
+                }
+            });
+        match unmapped {
+            Ok(flush) => {
+                shootdown::flush_kernel(&flush);
+                flush.finish(&mut memory, &mut TableFrames);
+            }
+            Err(error) => unreachable!("whole small pages need no table: {error}"),
+        }
+        for frame in frames.into_iter().flatten() {
             free(frame, purpose);
         }
+        start = part.end;
     }
+}
+
+/// Gives back what the kernel only keeps at hand: for exact accounts of what is in use, and when memory is short.
+pub fn trim() {
+    stack::trim();
+    heap::trim();
 }
 
 /// Maps the registers of a device, uncached, for ever.

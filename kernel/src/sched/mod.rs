@@ -303,6 +303,14 @@ pub fn current_id() -> u64 {
     current_ref().id
 }
 
+/// Whether the running thread belongs to a program, or is the thread with this number.
+#[cfg(feature = "fault-injection")]
+pub fn is_for_program(id: u64) -> bool {
+    percpu::is_ready()
+        && thread_on(percpu::current())
+            .is_some_and(|thread| thread.process.is_some() || thread.id == id)
+}
+
 /// Whether the running thread must end instead of going back to user mode.
 pub fn current_must_end() -> bool {
     current_ref().must_end()

@@ -18,6 +18,7 @@ extern crate alloc;
 pub mod account;
 pub mod aspace;
 pub mod frame;
+pub mod heap;
 pub mod page_tree;
 pub mod pt;
 pub mod sorted;

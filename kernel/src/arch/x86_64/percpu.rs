@@ -14,7 +14,7 @@ use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 
 use super::gdt::Tables;
 use super::shootdown::SpaceTlb;
-use crate::mm::Stock;
+use crate::mm::{Objects, Stock};
 use crate::panic::Snapshot;
 use crate::sched::CpuQueue;
 use crate::sched::thread::Thread;
@@ -50,6 +50,8 @@ pub struct PerCpu {
     pub requests: Requests,
     /// Free frames that this CPU has at hand.
     pub frames: Stock,
+    /// Small objects of the heap that this CPU has at hand.
+    pub objects: Objects,
     /// Where this CPU leaves its registers when another one panics.
     pub snapshot: Snapshot,
     /// GDT, TSS and interrupt stacks.
@@ -82,6 +84,7 @@ impl PerCpu {
             loaded: Cell::new(ptr::null()),
             requests: Requests::new(),
             frames: Stock::new(),
+            objects: Objects::new(),
             snapshot: Snapshot::new(),
             tables: UnsafeCell::new(Tables::new()),
         }

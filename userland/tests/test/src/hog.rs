@@ -61,9 +61,17 @@ fn hog(env: &Env<'_>) -> Outcome {
     same!(env, report.reason, process::OVER_LIMIT, "why it stopped");
     let used = call::process_info(child.handle()).must(env, "info")?.memory;
     // All of it but for the tables that the next page may need, and nearly all of that is its pages.
-    check!(env, used + 4 * PAGE >= limit, "stopped at {used} of {limit} bytes");
+    check!(
+        env,
+        used + 4 * PAGE >= limit,
+        "stopped at {used} of {limit} bytes"
+    );
     let touched = report.address - PLACE;
-    check!(env, touched > limit - limit / 64, "touched {touched} of {limit} bytes");
+    check!(
+        env,
+        touched > limit - limit / 64,
+        "touched {touched} of {limit} bytes"
+    );
     call::exception_resume(child.handle(), report.thread, Action::End).must(env, "end")?;
     child.end().must(env, "end")?;
     Ok(())
