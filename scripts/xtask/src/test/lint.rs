@@ -18,6 +18,7 @@ const UNSAFE_PLACES: &[&str] = &[
     "kernel/crates/ksync/tests/arc.rs",
     "uefi-shim/conformance/",
     "uefi-shim/src/",
+    "userland/apps/bench/",
     "userland/sys/",
     "userland/tests/abi/",
     "userland/tests/crash/",

@@ -1,0 +1,138 @@
+//! The group `vm`: page faults, mappings, and what it costs to make other processors forget a translation.
+
+use sys::abi::Error;
+use sys::call;
+
+use crate::crew::with_all_cpus_busy;
+use crate::measure::{Env, Figure, Samples};
+use crate::memory::{Mapping, Owned, R, RW, open_area};
+
+/// All of them.
+pub const FIGURES: &[Figure] = &[
+    Figure {
+        name: "fault",
+        what: "first touch of a page of a fresh area",
+        run: fault,
+    },
+    Figure {
+        name: "fault-present",
+        what: "touch of a page that the area has, but no mapping shows",
+        run: fault_present,
+    },
+    Figure {
+        name: "fault-copy",
+        what: "first write to a page that is shared with a snapshot",
+        run: fault_copy,
+    },
+    Figure {
+        name: "map-1",
+        what: "make an area of 1 page, map, touch and unmap it, close it",
+        run: |env, samples| map(env, samples, 1, 128),
+    },
+    Figure {
+        name: "map-256",
+        what: "the same with 256 pages, all touched",
+        run: |env, samples| map(env, samples, 256, 16),
+    },
+    Figure {
+        name: "unmap",
+        what: "unmap a touched page while the process runs on all processors",
+        run: unmap,
+    },
+    Figure {
+        name: "protect",
+        what: "make a touched page read-only while the process runs on all processors",
+        run: protect,
+    },
+];
+
+/// Pages that are touched one after the other, less than make a large page.
+const RUN: u64 = 480;
+/// Of these, the first that are measured: before them lie those that fill caches, and make page tables.
+const FIRST: u64 = 32;
+/// Rounds of what is repeated.
+const ROUNDS: u64 = 100;
+/// Rounds before those that count.
+const WARM: u64 = 8;
+
+fn touch_all(samples: &mut Samples, view: &Mapping) {
+    for page in 0..FIRST {
+        view.touch(page);
+    }
+    for page in FIRST..RUN {
+        samples.take(|| view.touch(page));
+    }
+}
+
+fn fault(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
+    let area = open_area(RUN)?;
+    touch_all(samples, &Mapping::new(env.own, &area, RUN)?);
+    Ok(())
+}
+
+fn fault_present(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
+    let area = open_area(RUN)?;
+    let view = Mapping::new(env.own, &area, RUN)?;
+    (0..RUN).for_each(|page| view.touch(page));
+    touch_all(samples, &Mapping::new(env.own, &area, RUN)?);
+    Ok(())
+}
+
+fn fault_copy(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
+    let area = open_area(RUN)?;
+    let view = Mapping::new(env.own, &area, RUN)?;
+    (0..RUN).for_each(|page| view.touch(page));
+    let _copy = Owned(call::vm_area_snapshot(area.0)?);
+    touch_all(samples, &view);
+    Ok(())
+}
+
+/// The whole life of memory that a program asks for, uses and gives back.
+fn map(env: &Env<'_>, samples: &mut Samples, pages: u64, rounds: u64) -> Result<(), Error> {
+    let round = || {
+        let area = open_area(pages)?;
+        let view = Mapping::new(env.own, &area, pages)?;
+        (0..pages).for_each(|page| view.touch(page));
+        view.unmap()
+    };
+    for _ in 0..WARM {
+        round()?;
+    }
+    for _ in 0..rounds {
+        samples.take(round)?;
+    }
+    Ok(())
+}
+
+fn unmap(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
+    let area = open_area(1)?;
+    with_all_cpus_busy(env, || {
+        for round in 0..WARM + ROUNDS {
+            let view = Mapping::new(env.own, &area, 1)?;
+            view.touch(0);
+            if round < WARM {
+                view.unmap()?;
+            } else {
+                samples.take(|| view.unmap())?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn protect(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
+    let area = open_area(1)?;
+    let view = Mapping::new(env.own, &area, 1)?;
+    with_all_cpus_busy(env, || {
+        for round in 0..WARM + ROUNDS {
+            view.touch(0);
+            if round < WARM {
+                view.protect(R)?;
+            } else {
+                samples.take(|| view.protect(R))?;
+            }
+            view.protect(RW)?;
+        }
+        Ok(())
+    })
+}
