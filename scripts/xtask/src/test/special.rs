@@ -4,7 +4,9 @@ use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
 use super::report::Outcome;
 use super::{faults, gdb};
+use crate::bench::{self, Measured, Tools};
 use crate::bootconf::Loader;
+use crate::cli::Benchmark;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::prepare::Recipe;
@@ -39,6 +41,10 @@ pub const SPECIALS: &[Special] = &[
         run: |bench| conformance(bench, Kernel::ConformanceWide, "max,+la57"),
     },
     Special {
+        name: "bench-boot",
+        run: |bench| within_budgets(bench, Benchmark::Boot),
+    },
+    Special {
         name: "user-faults",
         run: faults::test,
     },
@@ -47,6 +53,25 @@ pub const SPECIALS: &[Special] = &[
         run: gdb::test,
     },
 ];
+
+/// No figure is above its budget.
+fn within_budgets(bench: &Bench<'_>, benchmark: Benchmark) -> Outcome {
+    let tools = Tools {
+        workspace: bench.workspace,
+        qemu: &bench.qemu,
+        firmware: &bench.firmware,
+    };
+    let measured = match bench::measure(tools, benchmark, &[]) {
+        Ok(measured) => measured,
+        Err(error) => return error.into(),
+    };
+    let mut failures: Vec<String> = measured.iter().flat_map(Measured::failures).collect();
+    if failures.is_empty() {
+        return Outcome::Passed;
+    }
+    failures.extend(measured.iter().map(Measured::table));
+    Outcome::Failed(failures.join("\n"))
+}
 
 /// Lines of the conformance kernel that begin so are the same for every loader.
 const ANSWER: &str = "conf: ";

@@ -1,0 +1,236 @@
+//! What is measured, and what it may cost: a new figure, or a new group of them, is data here.
+//!
+//! Budgets and goals are those of the design; what Linux 6.1 and seL4 take for the same was measured in the same way, on one
+//! processor without mitigations. docs/performance.md says how.
+
+use std::collections::BTreeMap;
+
+use crate::cli::Benchmark;
+
+/// The measurements of one program in one kind of boot.
+#[derive(Debug)]
+pub struct Group {
+    /// What selects it.
+    pub benchmark: Benchmark,
+    /// Its name in the tables.
+    pub name: &'static str,
+    /// The command that measures, and prints the figures.
+    pub command: &'static str,
+    /// How many processors the boots have, one after the other.
+    pub cpus: &'static [u32],
+    /// Memory of the machine.
+    pub memory_mib: u32,
+    /// What is told of it.
+    pub rows: &'static [Row],
+}
+
+/// A figure with its budget.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub what: &'static str,
+    /// How it comes from what was printed.
+    pub source: Source,
+    /// Above this a check fails.
+    pub budget: Option<u64>,
+    /// What we want to reach.
+    pub goal: Option<u64>,
+    /// What Linux takes.
+    pub linux: Option<u64>,
+    /// What seL4 takes.
+    pub sel4: Option<u64>,
+}
+
+/// How a figure comes from what was printed.
+#[derive(Debug, Clone, Copy)]
+pub enum Source {
+    /// As printed with one processor.
+    Printed(&'static str),
+    /// What each processor adds to a printed figure, from so many processors to so many.
+    Added(&'static str, u32, u32),
+}
+
+/// A figure as printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    /// The least of its rounds.
+    pub least: u64,
+    /// The median.
+    pub median: u64,
+}
+
+/// What was printed in boots with so many processors, by name.
+pub type Samples = BTreeMap<u32, BTreeMap<String, Sample>>;
+
+impl Row {
+    /// The figure, if the boots that it needs were made. Something that gets cheaper with more processors adds nothing.
+    pub fn figure(&self, samples: &Samples) -> Option<u64> {
+        let least = |cpus: u32, name: &str| Some(samples.get(&cpus)?.get(name)?.least);
+        match self.source {
+            Source::Printed(name) => least(1, name),
+            Source::Added(name, from, to) => {
+                let added = least(to, name)?.saturating_sub(least(from, name)?);
+                added.checked_div(u64::from(to.checked_sub(from)?))
+            }
+        }
+    }
+
+    /// The printed figure that it comes from, and the boots.
+    pub fn needs(&self) -> (&'static str, Vec<u32>) {
+        match self.source {
+            Source::Printed(name) => (name, vec![1]),
+            Source::Added(name, from, to) => (name, vec![from, to]),
+        }
+    }
+
+    /// Whether a figure is within the budget.
+    pub fn fits(&self, figure: u64) -> bool {
+        self.budget.is_none_or(|budget| figure <= budget)
+    }
+}
+
+/// A row without peers.
+const ROW: Row = Row {
+    name: "",
+    what: "",
+    source: Source::Printed(""),
+    budget: None,
+    goal: None,
+    linux: None,
+    sel4: None,
+};
+
+/// All groups.
+pub const GROUPS: &[Group] = &[
+    Group {
+        benchmark: Benchmark::Boot,
+        name: "boot",
+        command: "hello",
+        cpus: &[1],
+        memory_mib: 256,
+        rows: &[Row {
+            name: "boot",
+            what: "kernel entry to the first user instruction, 256 MiB",
+            source: Source::Printed("boot"),
+            budget: Some(60_000_000),
+            goal: Some(20_000_000),
+            ..ROW
+        }],
+    },
+    Group {
+        benchmark: Benchmark::Vm,
+        name: "vm",
+        command: "bench vm",
+        cpus: &[1, 2, 4],
+        memory_mib: 256,
+        rows: &[
+            Row {
+                name: "fault",
+                what: "first-touch page fault (513 of it is the clear)",
+                source: Source::Printed("fault"),
+                budget: Some(1_400),
+                goal: Some(1_050),
+                linux: Some(2_778),
+                sel4: Some(1_303),
+            },
+            Row {
+                name: "fault-present",
+                what: "fault on a page that the area has already",
+                source: Source::Printed("fault-present"),
+                ..ROW
+            },
+            Row {
+                name: "fault-copy",
+                what: "write to a page shared with a snapshot (512 of it is the copy)",
+                source: Source::Printed("fault-copy"),
+                ..ROW
+            },
+            Row {
+                name: "map-1",
+                what: "map + touch + unmap, 1 page",
+                source: Source::Printed("map-1"),
+                budget: Some(4_000),
+                goal: Some(2_800),
+                linux: Some(18_373),
+                ..ROW
+            },
+            Row {
+                name: "map-256",
+                what: "map + touch + unmap, 256 pages",
+                source: Source::Printed("map-256"),
+                budget: Some(300_000),
+                goal: Some(220_000),
+                linux: Some(1_072_061),
+                ..ROW
+            },
+            Row {
+                name: "unmap",
+                what: "unmap of a touched page",
+                source: Source::Printed("unmap"),
+                ..ROW
+            },
+            Row {
+                name: "shootdown-first",
+                what: "TLB shootdown: added by the first other CPU",
+                source: Source::Added("unmap", 1, 2),
+                budget: Some(700),
+                goal: Some(500),
+                linux: Some(878),
+                ..ROW
+            },
+            Row {
+                name: "shootdown-further",
+                what: "TLB shootdown: added by each further CPU",
+                source: Source::Added("unmap", 2, 4),
+                budget: Some(400),
+                goal: Some(250),
+                linux: Some(530),
+                ..ROW
+            },
+        ],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::{GROUPS, ROW, Row, Sample, Samples, Source};
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+
+    #[test]
+    fn each_row_can_be_had_from_the_boots_of_its_group() {
+        for group in GROUPS {
+            for row in group.rows {
+                let (_, boots) = row.needs();
+                assert!(
+                    boots.iter().all(|cpus| group.cpus.contains(cpus)),
+                    "{} {}",
+                    group.name,
+                    row.name
+                );
+                assert!(row.goal <= row.budget, "{}", row.name);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_added_is_what_each_processor_adds(base in 0u64..1 << 40, each in 0u64..1 << 20, to in 2u32..64) {
+            let sample = |least| [("x".to_owned(), Sample { least, median: u64::MAX })].into();
+            let samples: Samples = [(1, sample(base)), (to, sample(base + each * u64::from(to - 1)))].into();
+            let row = Row { source: Source::Added("x", 1, to), budget: Some(each), ..ROW };
+            prop_assert_eq!(row.figure(&samples), Some(each));
+            prop_assert!(row.fits(each) && !row.fits(each + 1));
+            let none = Row { source: Source::Added("x", to, to), ..ROW };
+            prop_assert_eq!(none.figure(&samples), None);
+        }
+
+        #[test]
+        fn without_its_boot_there_is_no_figure(cpus in 2u32..64, least in any::<u64>()) {
+            let samples: Samples = [(cpus, [("x".to_owned(), Sample { least, median: least })].into())].into();
+            let row = Row { source: Source::Printed("x"), ..ROW };
+            prop_assert_eq!(row.figure(&samples), None);
+        }
+    }
+}
