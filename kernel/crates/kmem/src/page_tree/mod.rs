@@ -140,6 +140,34 @@ impl<P> PageTree<P> {
     /// # Errors
     /// When memory is short; the value comes back, and nothing has changed.
     pub fn insert(&mut self, key: u64, value: P) -> Result<Option<P>, (P, AllocError)> {
+        let old = match self.leaf_mut(key) {
+            Some(leaf) => leaf.set(key, value),
+            None => self.insert_with_nodes(key, value)?,
+        };
+        if old.is_none() {
+            self.len += 1;
+        }
+        Ok(old)
+    }
+
+    /// The leaf that a key lies in.
+    fn leaf_mut(&mut self, key: u64) -> Option<&mut Node<P>> {
+        let mut node = self.root.as_mut()?;
+        loop {
+            if !node.covers(key) {
+                return None;
+            }
+            if node.is_leaf() {
+                return Some(node);
+            }
+            match node.slot_mut(key) {
+                Slot::Child(child) => node = child,
+                Slot::Empty | Slot::Value(_) => return None,
+            }
+        }
+    }
+
+    fn insert_with_nodes(&mut self, key: u64, value: P) -> Result<Option<P>, (P, AllocError)> {
         // Decide first how many nodes are missing, and take them; then nothing can fail.
         let missing = self.missing_nodes(key);
         let mut fresh: [Option<Link<P>>; NODES_FOR_ONE] = [None, None];
@@ -150,17 +178,13 @@ impl<P> PageTree<P> {
             }
         }
         self.nodes += missing as u64;
-        let old = match &mut self.root {
+        Ok(match &mut self.root {
             Some(root) => Node::insert(root, key, value, &mut fresh),
             None => {
                 self.root = fresh[0].take().map(|leaf| Node::leaf(leaf, key, value));
                 None
             }
-        };
-        if old.is_none() {
-            self.len += 1;
-        }
-        Ok(old)
+        })
     }
 
     fn missing_nodes(&self, key: u64) -> usize {

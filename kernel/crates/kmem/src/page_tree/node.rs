@@ -35,8 +35,8 @@ pub(super) struct Node<P> {
 
 /// Whether a key lies in the run of a node.
 fn covers(base: u64, shift: u32, key: u64) -> bool {
-    // The highest nodes cover all keys: a shift by 64 or more means that nothing is left.
-    (base ^ key).checked_shr(shift + BITS).unwrap_or(0) == 0
+    // In two steps, as for the highest nodes it is all 64 bits. A shift is always less.
+    (base ^ key).wrapping_shr(shift) >> BITS == 0
 }
 
 /// Where the leaf of a key begins.
@@ -82,7 +82,7 @@ impl<P> Node<P> {
     }
 
     fn index(&self, key: u64) -> usize {
-        (key >> self.shift) as usize % SLOTS
+        key.wrapping_shr(self.shift) as usize % SLOTS
     }
 
     pub(super) fn slot(&self, key: u64) -> &Slot<P> {
@@ -91,6 +91,17 @@ impl<P> Node<P> {
 
     pub(super) fn slot_mut(&mut self, key: u64) -> &mut Slot<P> {
         &mut self.slots[self.index(key)]
+    }
+
+    /// Sets the value of a key in this leaf; returns the old one.
+    pub(super) fn set(&mut self, key: u64, value: P) -> Option<P> {
+        match core::mem::replace(self.slot_mut(key), Slot::Value(value)) {
+            Slot::Value(old) => Some(old),
+            Slot::Empty | Slot::Child(_) => {
+                self.used += 1;
+                None
+            }
+        }
     }
 
     /// For chains of spare nodes.
@@ -130,14 +141,7 @@ impl<P> Node<P> {
             return None;
         }
         if link.is_leaf() {
-            let old = core::mem::replace(link.slot_mut(key), Slot::Value(value));
-            return match old {
-                Slot::Value(old) => Some(old),
-                Slot::Empty | Slot::Child(_) => {
-                    link.used += 1;
-                    None
-                }
-            };
+            return link.set(key, value);
         }
         if let Slot::Child(child) = link.slot_mut(key) {
             return Self::insert(child, key, value, fresh);
