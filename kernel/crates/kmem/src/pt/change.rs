@@ -46,8 +46,9 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
         change: Change,
         visit: &mut dyn FnMut(Unmapped),
     ) -> Result<Flush, MapError> {
-        let (root, top) = (self.table.root(), self.table.levels().count());
-        let splits = self.splits(root, top, run, change);
+        let reached = self.reach(run);
+        let (table, level) = (reached.table, reached.level);
+        let splits = self.splits(table, level, run, change);
         let spare = Chain::reserve(splits, self.memory, self.source)?;
         let mut commit = Commit {
             change,
@@ -55,7 +56,8 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
             flush: Flush::default(),
             visit,
         };
-        self.write_change(root, top, run, &mut commit);
+        let gone = self.write_change(table, level, run, &mut commit);
+        self.count_gone(&reached, run, gone, &mut commit.flush);
         debug_assert!(
             commit.spare.is_empty(),
             "the change split fewer pages than it counted"
@@ -116,16 +118,10 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
                 last: chunk.last,
             };
             let gone = self.write_change(child, level - 1, part, commit);
-            if gone == 0 || self.is_shared(level, chunk.first) {
-                continue;
-            }
-            let count = entry::count(value).saturating_sub(gone);
-            if count == 0 {
-                self.memory.write(address, 0);
-                commit.flush.retire(child, self.memory);
+            if !self.is_shared(level, chunk.first)
+                && self.count_down(address, gone, &mut commit.flush)
+            {
                 removed += 1;
-            } else {
-                self.memory.write(address, entry::with_count(value, count));
             }
         }
         removed

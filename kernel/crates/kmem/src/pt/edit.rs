@@ -66,13 +66,22 @@ impl<'a, M: TableMemory, S: FrameSource> Edit<'a, M, S> {
         size: PageSize,
         protection: Protection,
     ) -> Result<(), MapError> {
-        let start = page.start();
-        if !start.is_aligned(size.bytes()) || !frame.start().is_aligned(size.bytes()) {
+        let (start, bytes) = (page.start(), size.bytes());
+        if !start.is_aligned(bytes) || !frame.start().is_aligned(bytes) {
             return Err(MapError::Misaligned);
         }
-        let phys =
-            PhysRange::from_len(frame.start(), size.bytes()).ok_or(MapError::PhysicalOutOfRange)?;
-        self.map_range(start, phys, protection, size)
+        // Both halves, and physical memory, begin and end at multiples of every size: what is true of the start is of all.
+        if !start.is_canonical(self.table.levels().address_bits()) {
+            return Err(MapError::NotCanonical);
+        }
+        let first = start.as_u64();
+        let run = Run {
+            first,
+            last: first | (bytes - 1),
+        };
+        protection.check(run.is_lower_half())?;
+        let mapping = Mapping::new(start, frame.start(), protection, size);
+        self.commit_mapping(run, &mapping)
     }
 
     /// Maps a range of physical memory at `virt`, with the largest pages up to `largest` that the

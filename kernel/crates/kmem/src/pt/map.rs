@@ -14,8 +14,7 @@ pub(super) struct Mapping {
     /// Physical minus virtual address.
     offset: u64,
     largest: PageSize,
-    /// The bits of a leaf entry of each size.
-    bits: [u64; 3],
+    protection: Protection,
 }
 
 impl Mapping {
@@ -25,34 +24,35 @@ impl Mapping {
         protection: Protection,
         largest: PageSize,
     ) -> Self {
-        let sizes = [PageSize::Small, PageSize::Large, PageSize::Huge];
         Self {
             offset: phys.as_u64().wrapping_sub(virt.as_u64()),
             largest,
-            bits: sizes.map(|size| entry::leaf_bits(protection, size)),
+            protection,
         }
     }
 
     /// The leaf entry that maps this chunk, if one entry of this level can.
     fn leaf(&self, level: u8, chunk: Chunk) -> Option<u64> {
-        let (size, bits) = match level {
-            1 => (PageSize::Small, self.bits[0]),
-            2 => (PageSize::Large, self.bits[1]),
-            3 => (PageSize::Huge, self.bits[2]),
+        let size = match level {
+            1 => PageSize::Small,
+            2 => PageSize::Large,
+            3 => PageSize::Huge,
             _ => return None,
         };
         let phys = chunk.first.wrapping_add(self.offset);
         let fits = size <= self.largest && chunk.full && phys & (size.bytes() - 1) == 0;
-        fits.then_some(phys | bits)
+        fits.then(|| phys | entry::leaf_bits(self.protection, size))
     }
 }
 
 impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
     pub(super) fn commit_mapping(&mut self, run: Run, mapping: &Mapping) -> Result<(), MapError> {
-        let (root, top) = (self.table.root(), self.table.levels().count());
-        let missing = self.missing_tables(Some(root), top, run, mapping)?;
+        let reached = self.reach(run);
+        let (table, level) = (reached.table, reached.level);
+        let missing = self.missing_tables(Some(table), level, run, mapping)?;
         let mut chain = Chain::reserve(missing, self.memory, self.source)?;
-        self.write_mapping(root, top, run, mapping, &mut chain);
+        let added = self.write_mapping(table, level, run, mapping, &mut chain);
+        self.count_added(&reached, run, added);
         debug_assert!(
             chain.is_empty(),
             "the mapping used fewer tables than it counted"

@@ -26,6 +26,7 @@ mod error;
 mod flush;
 mod map;
 mod protection;
+mod reach;
 mod reserve;
 mod table;
 
