@@ -46,7 +46,7 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
         change: Change,
         visit: &mut dyn FnMut(Unmapped),
     ) -> Result<Flush, MapError> {
-        let reached = self.reach(run);
+        let reached = self.reach(run, 1);
         let (table, level) = (reached.table, reached.level);
         let splits = self.splits(table, level, run, change);
         let spare = Chain::reserve(splits, self.memory, self.source)?;

@@ -80,8 +80,7 @@ impl<'a, M: TableMemory, S: FrameSource> Edit<'a, M, S> {
             last: first | (bytes - 1),
         };
         protection.check(run.is_lower_half())?;
-        let mapping = Mapping::new(start, frame.start(), protection, size);
-        self.commit_mapping(run, &mapping)
+        self.commit_page(run, frame.start(), size, protection)
     }
 
     /// Maps a range of physical memory at `virt`, with the largest pages up to `largest` that the

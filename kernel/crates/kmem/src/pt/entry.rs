@@ -49,6 +49,7 @@ const COUNT_SHIFT: u32 = 52;
 const COUNT_MASK: u64 = 0x3ff << COUNT_SHIFT;
 
 /// The bits of a leaf entry besides its address.
+#[inline]
 pub(super) fn leaf_bits(protection: Protection, size: PageSize) -> u64 {
     let flags = protection.flags;
     let mut bits = PRESENT;
@@ -79,6 +80,7 @@ pub(super) fn leaf_bits(protection: Protection, size: PageSize) -> u64 {
 }
 
 /// The address in a leaf entry of this size.
+#[inline]
 pub(super) fn leaf_address(value: u64, size: PageSize) -> PhysAddr {
     PhysAddr::new(value & ADDRESS & !(size.bytes() - 1))
 }
@@ -108,24 +110,48 @@ pub(super) fn protection(value: u64, size: PageSize) -> Protection {
 /// An entry that points to a table. Rights are the leaf's business: the entry allows everything,
 /// except that only the lower half is ever the user's. It is marked accessed from the start, so
 /// that the processor never writes to it and its count cannot be lost.
+#[inline]
 pub(super) fn table(table: Frame, lower_half: bool, count: u64) -> u64 {
     let user = if lower_half { USER } else { 0 };
     table.start().as_u64() | PRESENT | WRITABLE | ACCESSED | user | count << COUNT_SHIFT
 }
 
 /// How many entries of the table that `value` points to are in use.
+#[inline]
 pub(super) fn count(value: u64) -> u64 {
     (value & COUNT_MASK) >> COUNT_SHIFT
 }
 
 /// The same entry with another count.
+#[inline]
 pub(super) fn with_count(value: u64, count: u64) -> u64 {
     value & !COUNT_MASK | count << COUNT_SHIFT & COUNT_MASK
 }
 
 /// The frame of the table that `value` points to.
+#[inline]
 pub(super) fn table_frame(value: u64) -> Option<Frame> {
     Frame::starting_at(PhysAddr::new(value & ADDRESS))
+}
+
+/// The table that `value`, an entry of any level but the lowest, points to, if it does.
+#[inline]
+pub(super) fn child(value: u64) -> Option<Frame> {
+    if value & (PRESENT | PAGE) == PRESENT {
+        table_frame(value)
+    } else {
+        None
+    }
+}
+
+/// The level at which one entry maps a page of this size.
+#[inline]
+pub(super) fn level(size: PageSize) -> u8 {
+    match size {
+        PageSize::Small => 1,
+        PageSize::Large => 2,
+        PageSize::Huge => 3,
+    }
 }
 
 /// What an entry is, at a level that counts from 1 (4 KiB) up.
@@ -136,6 +162,7 @@ pub(super) enum Kind {
     Leaf(PageSize),
 }
 
+#[inline]
 pub(super) fn kind(value: u64, level: u8) -> Kind {
     if value & PRESENT == 0 {
         return Kind::Absent;

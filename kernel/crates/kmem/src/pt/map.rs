@@ -6,6 +6,7 @@ use super::edit::{Edit, Run};
 use super::entry::{self, Kind};
 use super::error::MapError;
 use super::protection::Protection;
+use super::reach::Reached;
 use super::reserve::Chain;
 use super::table::{Chunk, FrameSource, TableMemory, chunks, entry_address, index};
 
@@ -46,13 +47,46 @@ impl Mapping {
 }
 
 impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
+    /// Maps a checked run that is one page.
+    pub(super) fn commit_page(
+        &mut self,
+        run: Run,
+        phys: PhysAddr,
+        size: PageSize,
+        protection: Protection,
+    ) -> Result<(), MapError> {
+        let reached = self.reach(run, entry::level(size));
+        if reached.level != entry::level(size) {
+            let mapping = Mapping::new(VirtAddr::new(run.first), phys, protection, size);
+            return self.commit_reached(run, &mapping, &reached);
+        }
+        let address = entry_address(reached.table, index(run.first, reached.level));
+        if entry::kind(self.memory.read(address), reached.level) != Kind::Absent {
+            let at = VirtAddr::new(run.first);
+            return Err(MapError::AlreadyMapped { at });
+        }
+        let leaf = phys.as_u64() | entry::leaf_bits(protection, size);
+        self.memory.write(address, leaf);
+        self.count_added(&reached, run, 1);
+        Ok(())
+    }
+
     pub(super) fn commit_mapping(&mut self, run: Run, mapping: &Mapping) -> Result<(), MapError> {
-        let reached = self.reach(run);
+        let reached = self.reach(run, 1);
+        self.commit_reached(run, mapping, &reached)
+    }
+
+    fn commit_reached(
+        &mut self,
+        run: Run,
+        mapping: &Mapping,
+        reached: &Reached,
+    ) -> Result<(), MapError> {
         let (table, level) = (reached.table, reached.level);
         let missing = self.missing_tables(Some(table), level, run, mapping)?;
         let mut chain = Chain::reserve(missing, self.memory, self.source)?;
         let added = self.write_mapping(table, level, run, mapping, &mut chain);
-        self.count_added(&reached, run, added);
+        self.count_added(reached, run, added);
         debug_assert!(
             chain.is_empty(),
             "the mapping used fewer tables than it counted"

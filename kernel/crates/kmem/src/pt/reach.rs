@@ -6,65 +6,54 @@
 use kaddr::{Frame, PhysAddr};
 
 use super::edit::{Edit, Run};
-use super::entry::{self, Kind};
+use super::entry;
 use super::flush::Flush;
-use super::table::{FrameSource, TableMemory, entry_address, index, span_shift};
+use super::table::{FrameSource, LEVEL_SHIFT, TableMemory, entry_address, span_shift};
 
-/// The most entries on the way from the root to a table.
-const LEVELS_ABOVE: usize = 4;
-
-/// The lowest table that maps a whole run, and the way to it.
+/// The lowest table that maps a whole run.
 pub(super) struct Reached {
     pub(super) table: Frame,
     pub(super) level: u8,
-    /// The entries that lead there, from the top: the first `top - level` of them.
-    above: [PhysAddr; LEVELS_ABOVE],
-    top: u8,
-}
-
-impl Reached {
-    /// The entry that points to the table of `level`, if that is not the root.
-    fn entry_to(&self, level: u8) -> Option<PhysAddr> {
-        let place = self.top.checked_sub(level)?.checked_sub(1)?;
-        self.above.get(usize::from(place)).copied()
-    }
+    /// The entry that points to it; the root has none.
+    entry: Option<PhysAddr>,
 }
 
 impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
-    /// Goes down from the root as long as one entry that points to a table has more than the run.
-    pub(super) fn reach(&self, run: Run) -> Reached {
+    /// Goes down from the root, to the level `lowest` at most, as long as an entry that points to a table has more than the
+    /// run.
+    #[inline]
+    pub(super) fn reach(&self, run: Run, lowest: u8) -> Reached {
         let top = self.table.levels().count();
         let mut reached = Reached {
             table: self.table.root(),
             level: top,
-            above: [PhysAddr::new(0); LEVELS_ABOVE],
-            top,
+            entry: None,
         };
-        for place in &mut reached.above {
-            let level = reached.level;
-            // The same entry at both ends, and not all of it.
-            let within = (1 << span_shift(level)) - 1;
-            let is_more = (run.first ^ run.last) & !within == 0 && run.last - run.first != within;
-            if level == 1 || !is_more {
+        // Less than what an entry spans if the run lies within one and is not all of it.
+        let span = (run.first ^ run.last).wrapping_add(1);
+        let mut shift = span_shift(top);
+        while reached.level > lowest && span >> shift == 0 {
+            let entry = entry_address(reached.table, run.first >> shift);
+            let Some(child) = entry::child(self.memory.read(entry)) else {
                 break;
-            }
-            *place = entry_address(reached.table, index(run.first, level));
-            match entry::kind(self.memory.read(*place), level) {
-                Kind::Table(child) => reached.table = child,
-                Kind::Absent | Kind::Leaf(_) => break,
-            }
-            reached.level -= 1;
+            };
+            reached = Reached {
+                table: child,
+                level: reached.level - 1,
+                entry: Some(entry),
+            };
+            shift -= LEVEL_SHIFT;
         }
         reached
     }
 
     /// Counts entries that came into use in the table that was reached.
+    #[inline]
     pub(super) fn count_added(&mut self, reached: &Reached, run: Run, added: u64) {
-        let above = reached.level + 1;
-        let Some(entry) = reached.entry_to(reached.level) else {
-            return;
-        };
-        if added != 0 && !self.is_shared(above, run.first) {
+        if let Some(entry) = reached.entry
+            && added != 0
+            && !self.is_shared(reached.level + 1, run.first)
+        {
             let value = self.memory.read(entry);
             let count = entry::count(value) + added;
             self.memory.write(entry, entry::with_count(value, count));
@@ -73,15 +62,15 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
 
     /// Counts entries that went out of use in the table that was reached; tables that are empty then go.
     pub(super) fn count_gone(&mut self, reached: &Reached, run: Run, gone: u64, flush: &mut Flush) {
-        let mut gone = gone;
-        for level in reached.level..reached.top {
-            let Some(entry) = reached.entry_to(level) else {
-                return;
-            };
-            if self.is_shared(level + 1, run.first) || !self.count_down(entry, gone, flush) {
+        let (mut level, mut gone) = (reached.level, gone);
+        let mut entry = reached.entry;
+        while let Some(at) = entry {
+            if self.is_shared(level + 1, run.first) || !self.count_down(at, gone, flush) {
                 return;
             }
+            level += 1;
             gone = 1;
+            entry = self.reach(run, level).entry;
         }
     }
 

@@ -218,17 +218,23 @@ fn free_tables(
     source.free_table(table);
 }
 
-/// The address of entry `index` of a table.
+/// The address of entry `index` of a table; only the lowest nine bits of the index count.
+#[inline]
 pub(super) fn entry_address(table: Frame, index: u64) -> PhysAddr {
-    PhysAddr::new(table.start().as_u64() + index % ENTRIES * ENTRY_BYTES)
+    PhysAddr::new(table.start().as_u64() | (index % ENTRIES * ENTRY_BYTES))
 }
 
+/// The binary logarithm of the number of entries of a table.
+pub(super) const LEVEL_SHIFT: u32 = ENTRIES.trailing_zeros();
+
 /// The binary logarithm of what one entry of this level spans.
+#[inline]
 pub(super) fn span_shift(level: u8) -> u32 {
-    kaddr::PAGE_SHIFT + 9 * (u32::from(level) - 1)
+    kaddr::PAGE_SHIFT + LEVEL_SHIFT * (u32::from(level) - 1)
 }
 
 /// The index of an address's entry in its table of this level.
+#[inline]
 pub(super) fn index(address: u64, level: u8) -> u64 {
     address >> span_shift(level) & (ENTRIES - 1)
 }
@@ -244,6 +250,7 @@ pub(super) struct Chunk {
 }
 
 /// Cuts the bytes `first..=last` at the borders of the entries of this level.
+#[inline]
 pub(super) fn chunks(level: u8, first: u64, last: u64) -> impl Iterator<Item = Chunk> {
     let inner = (1 << span_shift(level)) - 1;
     let mut next = Some(first);
