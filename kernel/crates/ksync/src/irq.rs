@@ -101,15 +101,25 @@ impl<T, I: IrqControl> IrqLock<T, I> {
     /// Switches interrupts off and takes the lock, spinning while another processor has it.
     #[inline]
     pub fn lock(&self) -> IrqLockGuard<'_, T, I> {
+        match self.try_lock() {
+            Some(guard) => guard,
+            None => self.lock_slowly(),
+        }
+    }
+
+    /// Takes a lock that somebody else had a moment ago.
+    #[cold]
+    #[inline(never)]
+    fn lock_slowly(&self) -> IrqLockGuard<'_, T, I> {
         loop {
-            if let Some(guard) = self.try_lock() {
-                return guard;
-            }
             self.check_recursion();
             I::while_waiting();
             // Only read while it is held: that leaves the cache line with the holder.
             while is_locked(&self.raw) {
                 I::while_waiting();
+            }
+            if let Some(guard) = self.try_lock() {
+                return guard;
             }
         }
     }
