@@ -1,6 +1,6 @@
 //! Memory accounts: how many pages a process, and the processes that it made, may use.
 
-use kmem::account::{Ledger, OverLimit};
+use kmem::account::{Draw, Ledger, OverLimit};
 use ksync::{AllocError, Arc};
 
 use crate::arch::current::IrqLock;
@@ -27,22 +27,29 @@ impl Account {
     ///
     /// # Errors
     /// When this account, or one above, has no room for them; nothing has changed then.
+    #[inline]
     pub fn charge(&self, pages: u64) -> Result<(), OverLimit> {
         let mut ledger = self.ledger.lock();
         let need = ledger.need(pages)?;
-        let drawn = match &self.parent {
-            Some(parent) if need.least != 0 => match parent.charge(need.batch) {
-                Ok(()) => need.batch,
-                Err(OverLimit) => {
-                    parent.charge(need.least)?;
-                    need.least
-                }
-            },
-            // The account at the root has all that it may use.
-            _ => need.least,
+        let drawn = match need.least {
+            0 => 0,
+            _ => self.draw(need)?,
         };
         ledger.take(pages, drawn);
         Ok(())
+    }
+
+    /// Gets pages from the parent; returns how many. The own ledger is locked.
+    #[cold]
+    fn draw(&self, need: Draw) -> Result<u64, OverLimit> {
+        let Some(parent) = &self.parent else {
+            // The account at the root has all that it may use.
+            return Ok(need.batch);
+        };
+        match parent.charge(need.batch) {
+            Ok(()) => Ok(need.batch),
+            Err(OverLimit) => parent.charge(need.least).map(|()| need.least),
+        }
     }
 
     /// Takes a charge back.

@@ -69,6 +69,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When it would go over the limit.
+    #[inline]
     pub fn need(&self, pages: u64) -> Result<Draw, OverLimit> {
         let after = self.used.checked_add(pages).ok_or(OverLimit)?;
         if after > self.limit {
@@ -84,12 +85,14 @@ impl Ledger {
     }
 
     /// Charges pages, of which so many were drawn now.
+    #[inline]
     pub const fn take(&mut self, pages: u64, drawn: u64) {
         self.used = self.used.saturating_add(pages);
         self.drawn = self.drawn.saturating_add(drawn);
     }
 
     /// Takes a charge back; returns how many pages to give back to the parent.
+    #[inline]
     pub fn release(&mut self, pages: u64) -> u64 {
         debug_assert!(pages <= self.used, "more is given back than was charged");
         self.used = self.used.saturating_sub(pages);
