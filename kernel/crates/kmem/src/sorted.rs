@@ -8,6 +8,7 @@
 //! the start, so that memory is only needed for a new chunk.
 
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::ops::{Bound, RangeBounds};
 
 /// Entries of a chunk at most.
@@ -24,6 +25,8 @@ pub struct SortedMap<K, V> {
     /// Empty chunks for insertions that must not fail; see [`Self::reserve`].
     spare: Vec<Vec<(K, V)>>,
     len: usize,
+    /// Chunk and place of the entry that was looked up last: the next lookup is often for a key near it.
+    recent: Cell<(usize, usize)>,
 }
 
 impl<K: Ord + Copy, V> Default for SortedMap<K, V> {
@@ -39,6 +42,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
             chunks: Vec::new(),
             spare: Vec::new(),
             len: 0,
+            recent: Cell::new((0, 0)),
         }
     }
 
@@ -111,11 +115,32 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
     }
 
     /// The entry with the greatest key that is at most `key`.
+    #[inline]
     pub fn floor(&self, key: K) -> Option<(K, &V)> {
-        let chunk = self.chunks.get(self.chunk_of(key))?;
-        let after = chunk.partition_point(|(other, _)| *other <= key);
-        let (found, value) = chunk.get(after.checked_sub(1)?)?;
+        let (found, value) = match self.near(key) {
+            Some(entry) => entry,
+            None => self.search(key)?,
+        };
         Some((*found, value))
+    }
+
+    /// The entry that was looked up last, if it is the one for this key.
+    #[inline]
+    fn near(&self, key: K) -> Option<&(K, V)> {
+        let (chunk, place) = self.recent.get();
+        let rest = self.chunks.get(chunk)?.get(place..)?;
+        let [entry, next, ..] = rest else { return None };
+        (entry.0 <= key && key < next.0).then_some(entry)
+    }
+
+    fn search(&self, key: K) -> Option<&(K, V)> {
+        let at = self.chunk_of(key);
+        let chunk = self.chunks.get(at)?;
+        let place = chunk
+            .partition_point(|(other, _)| *other <= key)
+            .checked_sub(1)?;
+        self.recent.set((at, place));
+        chunk.get(place)
     }
 
     /// The entry with the smallest key that is at least `key`.
