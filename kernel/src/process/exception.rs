@@ -210,45 +210,58 @@ pub fn on_kernel_page_fault(frame: &mut TrapFrame, address: u64) -> bool {
 }
 
 /// Called for an exception in user mode, on the thread's kernel stack, interrupts off.
+#[inline]
 pub fn on_user_exception(frame: &TrapFrame, address: u64) {
-    let handled = sched::with_current_process(|process| {
-        let reason = if frame.vector != PAGE_FAULT {
-            report::OTHER
-        } else if frame.error & RESERVED != 0 {
-            // The tables are wrong: that is never the program's doing.
-            return false;
-        } else {
-            match process.space().resolve(address, access_of(frame.error)) {
-                Ok(()) => {
-                    process.count_fault();
-                    return true;
-                }
-                Err(FaultError::NotMapped) => report::NOT_MAPPED,
-                Err(FaultError::Protection) => report::PROTECTION,
-                Err(FaultError::Guard) => report::GUARD,
-                Err(FaultError::Beyond) => report::BEYOND_AREA,
-                Err(FaultError::OutOfMemory) => report::OUT_OF_MEMORY,
-                Err(FaultError::OverLimit) => report::OVER_LIMIT,
+    let mut reason = report::OTHER;
+    // A reserved bit: the tables are wrong, and that is never the program's doing.
+    let is_resolvable = frame.vector == PAGE_FAULT && frame.error & RESERVED == 0;
+    if is_resolvable {
+        let resolved = sched::with_current_process(|process| {
+            let resolved = process.space().resolve(address, access_of(frame.error));
+            if resolved.is_ok() {
+                process.count_fault();
             }
-        };
-        trace::record(trace::Phase::Instant, "fault");
-        let is_page_fault = frame.vector == PAGE_FAULT;
-        process.raise(Exception {
-            thread: sched::current_id(),
-            vector: frame.vector,
-            address: if is_page_fault { address } else { 0 },
-            access: match access_of(frame.error) {
-                Access::Execute if is_page_fault => report::EXECUTE,
-                Access::Write if is_page_fault => report::WRITE,
-                _ => report::READ,
-            },
-            reason,
-            instruction: frame.rip,
-            error_code: frame.error,
+            resolved
         });
-        true
-    });
-    if handled != Some(true) {
+        reason = match resolved {
+            Some(Ok(())) => return,
+            Some(Err(error)) => reason_of(error),
+            None => report::OTHER,
+        };
+    }
+    if frame.vector == PAGE_FAULT && !is_resolvable || !tell(frame, address, reason) {
         crate::panic::on_exception(frame);
     }
+}
+
+fn reason_of(error: FaultError) -> u64 {
+    match error {
+        FaultError::NotMapped => report::NOT_MAPPED,
+        FaultError::Protection => report::PROTECTION,
+        FaultError::Guard => report::GUARD,
+        FaultError::Beyond => report::BEYOND_AREA,
+        FaultError::OutOfMemory => report::OUT_OF_MEMORY,
+        FaultError::OverLimit => report::OVER_LIMIT,
+    }
+}
+
+/// Tells the process of an exception of its running thread, and waits for the answer; false if there is no process.
+#[cold]
+fn tell(frame: &TrapFrame, address: u64, reason: u64) -> bool {
+    trace::record(trace::Phase::Instant, "fault");
+    let is_page_fault = frame.vector == PAGE_FAULT;
+    let exception = Exception {
+        thread: sched::current_id(),
+        vector: frame.vector,
+        address: if is_page_fault { address } else { 0 },
+        access: match access_of(frame.error) {
+            Access::Execute if is_page_fault => report::EXECUTE,
+            Access::Write if is_page_fault => report::WRITE,
+            _ => report::READ,
+        },
+        reason,
+        instruction: frame.rip,
+        error_code: frame.error,
+    };
+    sched::with_current_process(|process| process.raise(exception)).is_some()
 }

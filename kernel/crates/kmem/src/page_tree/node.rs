@@ -95,13 +95,14 @@ impl<P> Node<P> {
 
     /// Sets the value of a key in this leaf; returns the old one.
     pub(super) fn set(&mut self, key: u64, value: P) -> Option<P> {
+        // Each kind by itself: an empty slot has nothing to drop.
         match core::mem::replace(self.slot_mut(key), Slot::Value(value)) {
-            Slot::Value(old) => Some(old),
-            Slot::Empty | Slot::Child(_) => {
-                self.used += 1;
-                None
-            }
+            Slot::Value(old) => return Some(old),
+            Slot::Child(_child) => debug_assert!(false, "a leaf has values only"),
+            Slot::Empty => {}
         }
+        self.used += 1;
+        None
     }
 
     /// For chains of spare nodes.
