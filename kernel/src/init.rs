@@ -7,7 +7,7 @@ use kaddr::{PhysAddr, VirtAddr};
 use kboot::acpi::Platform;
 use kboot::madt::{NmiTarget, Polarity, Trigger};
 
-use crate::arch::current::{apic, cpuid, fpu, ioapic, percpu, smp, syscall, time};
+use crate::arch::current::{apic, cpuid, fpu, ioapic, percpu, smp, syscall, time, tlb};
 use crate::boot::FramebufferInfo;
 use crate::console::framebuffer::{Console, Painter};
 use crate::mm::{MapError, layout};
@@ -126,6 +126,7 @@ fn memory_report(reclaimed: u64) {
             >> 10,
         if boot::info().five_levels { 5 } else { 4 }
     );
+    log::info!("{}", tlb::pcid_use());
     let (regions, modules) = boot::info().dropped;
     if regions + modules != 0 {
         log::warn!("too many: {regions} memory regions and {modules} boot modules were left out");

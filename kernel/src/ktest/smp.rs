@@ -9,6 +9,7 @@ use x86_64::registers::xcontrol::XCr0;
 
 use super::tools::{on_each_cpu, online};
 use super::{Outcome, check};
+use crate::arch::current::tlb::{self, PcidUse};
 use crate::arch::current::{cpuid, percpu};
 use crate::{acpi, boot};
 
@@ -112,6 +113,7 @@ pub fn same_control_registers() -> Outcome {
         ),
         (features.smap, Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
         (features.umip, Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),
+        (tlb::pcid_use() == PcidUse::Used, Cr4Flags::PCID),
     ] {
         check!(cr4.contains(flag) == there, "CR4 is {cr4:?}");
     }

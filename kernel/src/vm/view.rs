@@ -1,7 +1,5 @@
 //! The page tables of one address space, and how they follow what its areas have.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
 use kaddr::{Frame, LARGE, PAGE_SIZE, Page, PageSize, VirtAddr, VirtRange};
 use kmem::aspace::{PageRun, Rights};
 use kmem::pt::{CacheMode, Flags, Flush, MapError, PageTable, Protection};
@@ -12,8 +10,6 @@ use super::{Account, FaultError};
 use crate::arch::current::IrqLock;
 use crate::arch::current::shootdown::{self, SpaceTlb};
 use crate::mm::{self, DirectMemory};
-
-static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// Page tables, and what the processors have loaded of them. Every change is complete when the function returns: no
 /// processor uses the old state any more.
@@ -40,9 +36,10 @@ impl View {
             &mut Tables::of(&account),
         )
         .map_err(|_| AllocError)?;
+        let tlb = SpaceTlb::new(tables.root().start());
         Ok(place.fill(Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            tlb: SpaceTlb::new(tables.root().start()),
+            id: tlb.id(),
+            tlb,
             tables: IrqLock::new(Some(tables)),
             account,
         }))

@@ -21,6 +21,10 @@ pub struct Features {
     pub smep: bool,
     pub smap: bool,
     pub umip: bool,
+    pub pcid: bool,
+    pub invpcid: bool,
+    /// `INVLPG` may leave global pages as they are while PCIDs are on.
+    pub invlpg_misses_global: bool,
     /// Physical address bits.
     pub physical_bits: u8,
     /// TSC frequency in Hz as the processor or hypervisor states it; 0 when it does not.
@@ -65,6 +69,9 @@ pub fn features() -> &'static Features {
             smep: bit(structured.ebx, 7),
             smap: bit(structured.ebx, 20),
             umip: bit(structured.ecx, 2),
+            pcid: bit(basic.ecx, 17),
+            invpcid: bit(structured.ebx, 10),
+            invlpg_misses_global: invlpg_misses_global(basic.eax),
             physical_bits: if sizes.eax & 0xff == 0 {
                 36
             } else {
@@ -73,6 +80,17 @@ pub fn features() -> &'static Features {
             tsc_hz: stated_tsc_hz(bit(basic.ecx, 31)),
         }
     })
+}
+
+/// Whether the processor is an Alder Lake, Gracemont or Raptor Lake (Intel's errata ADL063 and RPL042). Newer microcode
+/// repairs it; whether it is there is not asked.
+fn invlpg_misses_global(signature: u32) -> bool {
+    let vendor = leaf(0, 0);
+    let is_intel = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes)
+        == [*b"Genu", *b"ineI", *b"ntel"];
+    let family = signature >> 8 & 0xf;
+    let model = signature >> 12 & 0xf0 | signature >> 4 & 0xf;
+    is_intel && family == 6 && matches!(model, 0x97 | 0x9a | 0xb7 | 0xba | 0xbe | 0xbf)
 }
 
 /// TSC frequency by leaf 0x15 (Intel SDM vol. 3B, 19.7.3), or by the hypervisor's timing leaf 0x4000_0010 (kHz).

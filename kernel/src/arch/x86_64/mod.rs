@@ -16,6 +16,7 @@ pub mod smp;
 pub mod switch;
 pub mod syscall;
 pub mod time;
+pub mod tlb;
 pub mod trap;
 pub mod usercopy;
 

@@ -8,6 +8,7 @@ use core::mem::offset_of;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use kmem::tlb::Slots;
 use ksync::Requests;
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
@@ -46,6 +47,8 @@ pub struct PerCpu {
     pub queue: CpuQueue,
     /// The address space whose tables are loaded; null: the kernel's own.
     pub loaded: Cell<*const SpaceTlb>,
+    /// What this CPU keeps translations of, and under which PCID (invariant 11).
+    pub slots: UnsafeCell<Slots>,
     /// What this CPU asks of others, and who asks something of it.
     pub requests: Requests,
     /// Free frames that this CPU has at hand.
@@ -58,7 +61,7 @@ pub struct PerCpu {
     pub tables: UnsafeCell<Tables>,
 }
 
-// SAFETY: the `Cell`s and the `UnsafeCell` are used by the owning CPU only (invariant 5); the rest is atomic or locked.
+// SAFETY: the `Cell`s and the `UnsafeCell`s are used by the owning CPU only (invariant 5); the rest is atomic or locked.
 unsafe impl Sync for PerCpu {}
 // SAFETY: an area is made by the boot CPU and handed over once, before its owner starts.
 unsafe impl Send for PerCpu {}
@@ -82,6 +85,7 @@ impl PerCpu {
             interrupts: AtomicU64::new(0),
             queue: CpuQueue::new(),
             loaded: Cell::new(ptr::null()),
+            slots: UnsafeCell::new(Slots::new(0)),
             requests: Requests::new(),
             frames: Stock::new(),
             objects: Objects::new(),

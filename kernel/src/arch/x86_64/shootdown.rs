@@ -2,59 +2,63 @@
 //!
 //! Each space knows on which processors it is *active*: where its tables are loaded, also *lazily*, by a processor that
 //! went on to run a thread of the kernel, which any tables serve. A change of the tables is complete when [`flush`]
-//! returns: this processor and all on which the space is active have forgotten the old translations. Only then are
-//! frames that were mapped reused (invariant 4).
+//! returns: this processor and all on which the space is active have forgotten the old translations, and all others will
+//! before they use any. Only then are frames that were mapped reused (invariants 4 and 11).
 //!
-//! A processor that becomes active sets its bit before it loads the tables; one that flushes changes the tables before it
-//! reads the bits. Both put a full barrier in between, so either the flush sees the bit, or the processor that loads sees
-//! the changed tables. Leaving works without: a bit that stays set for a moment too long costs an interrupt.
+//! A processor that becomes active sets its bit before it reads the space's generation and loads the tables; one that
+//! flushes changes the tables and counts the change before it reads the bits. Both put a full barrier in between
+//! ([`ksync::Residency`]), so either the flush sees the bit, or the processor that loads sees the new generation and the
+//! changed tables. Leaving works without: a bit that stays set for a moment too long costs an interrupt. It must come after
+//! the load of the new tables, though, since until then the processor may use the old ones, on speculation at least.
+//!
+//! What a processor has to do for a load or a request is decided by its table of slots ([`kmem::tlb`]). A decision is
+//! carried out before anything else can ask the table: interrupts are off, and no lock is waited for in between.
 //!
 //! The requests are [`ksync::Requests`]: processors serve each other while they wait, for an answer or for a lock, so
 //! that flushing with locks held and interrupts off is safe. Serving takes no lock.
 
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 
-use kaddr::{PAGE_SIZE, PhysAddr, VirtAddr};
+use kaddr::PhysAddr;
 use kmem::pt::Flush;
-use ksync::{IrqGuard, PerCpuFlags, Request};
-use x86_64::registers::control::{Cr3, Cr4, Cr4Flags};
+use kmem::tlb::{Action, Request, Slots, SpaceId};
+use ksync::{IrqGuard, PerCpuFlags, Residency};
 
 use super::percpu::{self, PerCpu};
-use super::{Irq, apic};
-
-/// More pages than this are forgotten all at once, with everything else that is not global: about what refilling the
-/// whole costs.
-const PAGES_ONE_BY_ONE: u64 = 32;
-
-/// In the place of a number of pages: everything of the space.
-const ALL: u64 = u64::MAX;
-/// In the place of a number of pages: the space is about to die; unload it.
-const LEAVE: u64 = u64::MAX - 1;
+use super::{Irq, apic, tlb};
 
 /// Processors that take part: those that may have translations of the kernel's half.
 static ONLINE: PerCpuFlags = PerCpuFlags::new();
-/// Root of the kernel's own tables, for [`LEAVE`], which takes no lock.
+/// Root of the kernel's own tables; read without a lock.
 static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
 /// How many requests were sent to other processors.
 static SENT: AtomicU64 = AtomicU64::new(0);
+/// The number of the next space.
+static NEXT_SPACE: AtomicU64 = AtomicU64::new(1);
 
 /// What the processors know of an address space. It stays where it is while any processor has the space loaded.
 pub struct SpaceTlb {
+    id: SpaceId,
     root: PhysAddr,
-    active: PerCpuFlags,
+    residency: Residency,
 }
 
 impl SpaceTlb {
     /// For a space with these tables, which is loaded nowhere.
-    pub const fn new(root: PhysAddr) -> Self {
+    pub fn new(root: PhysAddr) -> Self {
+        let Some(id) = SpaceId::new(NEXT_SPACE.fetch_add(1, Ordering::Relaxed)) else {
+            unreachable!("nobody can make 2^64 spaces");
+        };
         Self {
+            id,
             root,
-            active: PerCpuFlags::new(),
+            residency: Residency::new(),
         }
     }
 
-    fn address(&self) -> u64 {
-        core::ptr::from_ref(self) as u64
+    /// The space's number, unique for the life of the system.
+    pub fn id(&self) -> u64 {
+        self.id.get()
     }
 }
 
@@ -68,14 +72,18 @@ pub fn set_kernel_root(root: PhysAddr) {
     KERNEL_ROOT.store(root.as_u64(), Ordering::Release);
 }
 
-/// Makes this processor take part. What it cached of the kernel's half before, it forgets.
+/// Makes this processor take part, with PCIDs where they are used. What it cached of the kernel's half before, it forgets.
 ///
 /// # Safety
 /// With interrupts off, the per-CPU area installed, on the kernel's own tables.
 pub unsafe fn join() {
-    ONLINE.set(percpu::current().index);
+    let area = percpu::current();
+    // SAFETY: the kernel's own tables were loaded by their plain address, and interrupts are off (caller).
+    let with_pcid = unsafe { tlb::enable_pcids() };
+    with_slots(area, |slots| *slots = Slots::new(with_pcid));
+    ONLINE.set(area.index);
     fence(Ordering::SeqCst);
-    forget_everything();
+    tlb::forget_everything();
 }
 
 /// Loads a space for the thread that runs next; none for a thread of the kernel, which goes on with what is loaded.
@@ -89,14 +97,16 @@ pub unsafe fn activate(space: Option<&SpaceTlb>) {
     if core::ptr::eq(old, space) {
         return;
     }
-    space.active.set(area.index);
-    fence(Ordering::SeqCst);
-    // SAFETY: the caller vouches for the tables.
-    unsafe { load(space.root) };
+    space.residency.enter(area.index);
+    let generation = space.residency.generation();
+    let load = with_slots(area, |slots| slots.load(space.id, generation));
+    // SAFETY: the caller vouches for the tables; the generation was read after this processor had entered, so that what
+    // the table of slots lets it keep is up to date, or a request is on its way (invariant 11).
+    unsafe { tlb::load(space.root, load) };
     area.loaded.set(space);
     // SAFETY: null, or a space that lives until it was retired, and then it would not be loaded here.
     if let Some(old) = unsafe { old.as_ref() } {
-        old.active.clear(area.index);
+        old.residency.leave(area.index);
     }
 }
 
@@ -105,16 +115,10 @@ pub fn flush(space: &SpaceTlb, flush: &Flush) {
     if flush.is_empty() {
         return;
     }
-    let irq = IrqGuard::<Irq>::new();
-    fence(Ordering::SeqCst);
-    let area = percpu::current();
-    let request = request(space.address(), flush);
-    let others = send(area, &space.active, request);
-    carry_out(area, request);
-    if others {
-        area.requests.wait(serve);
-    }
-    drop(irq);
+    let _irq = IrqGuard::<Irq>::new();
+    let generation = space.residency.advance();
+    let request = Request::space(space.id, generation, flush);
+    ask(space.residency.users(), request);
 }
 
 /// Makes all processors forget what an edit of the kernel's half has changed.
@@ -122,30 +126,17 @@ pub fn flush_kernel(flush: &Flush) {
     if flush.is_empty() {
         return;
     }
-    let irq = IrqGuard::<Irq>::new();
+    let _irq = IrqGuard::<Irq>::new();
     fence(Ordering::SeqCst);
-    let area = percpu::current();
-    let request = request(0, flush);
-    let others = send(area, &ONLINE, request);
-    carry_out(area, request);
-    if others {
-        area.requests.wait(serve);
-    }
-    drop(irq);
+    ask(&ONLINE, Request::kernel(flush));
 }
 
 /// Makes all processors unload a space, after which its tables may be freed. None of its threads runs or will run.
 pub fn retire(space: &SpaceTlb) {
-    let irq = IrqGuard::<Irq>::new();
+    let _irq = IrqGuard::<Irq>::new();
     fence(Ordering::SeqCst);
-    let area = percpu::current();
-    let request = [space.address(), 0, LEAVE];
-    let others = send(area, &space.active, request);
-    carry_out(area, request);
-    if others {
-        area.requests.wait(serve);
-    }
-    drop(irq);
+    let request = Request::Retire { space: space.id };
+    ask(space.residency.users(), request);
 }
 
 /// Carries out what other processors ask of this one.
@@ -154,28 +145,27 @@ pub fn serve() {
     area.requests.serve(
         percpu::count() as u32,
         |from| percpu::get(from as usize).map(|other| &other.requests),
-        |request| carry_out(area, request),
+        |words| {
+            // Who waits for a lock may have interrupts on, one of which would serve, too.
+            let _irq = IrqGuard::<Irq>::new();
+            carry_out(area, Request::decode(words));
+        },
     );
 }
 
-fn request(space: u64, flush: &Flush) -> Request {
-    let pages = flush.address_count();
-    if pages > PAGES_ONE_BY_ONE {
-        return [space, 0, ALL];
+/// Has a request carried out by all processors of a set, and by this one; waits for them. With interrupts off.
+fn ask(targets: &PerCpuFlags, request: Request) {
+    let area = percpu::current();
+    let others = send(area, targets, request.encode());
+    carry_out(area, request);
+    if others {
+        area.requests.wait(serve);
     }
-    let range = flush.range();
-    // The size of the smallest page that changed: a power of two, so that it fits beside a page's address.
-    let step = range.len().checked_div(pages).unwrap_or(PAGE_SIZE);
-    [
-        space,
-        range.start.as_u64() | u64::from(step.max(PAGE_SIZE).trailing_zeros()),
-        pages,
-    ]
 }
 
 /// Asks all processors of a set but this one; whether there are any. A processor that enters the set meanwhile needs not be
 /// asked (see the module's text); one that leaves it answers that there is nothing to do.
-fn send(area: &PerCpu, targets: &PerCpuFlags, request: Request) -> bool {
+fn send(area: &PerCpu, targets: &PerCpuFlags, request: ksync::Request) -> bool {
     let mut count = 0;
     for index in targets.iter().filter(|index| *index != area.index) {
         let Some(other) = percpu::get(index as usize) else {
@@ -201,66 +191,38 @@ fn send(area: &PerCpu, targets: &PerCpuFlags, request: Request) -> bool {
     true
 }
 
-/// Carries a request out on this processor.
-fn carry_out(area: &PerCpu, [space, start, pages]: Request) {
-    let is_loaded = area.loaded.get() as u64 == space;
-    match pages {
-        LEAVE if is_loaded => {
-            // SAFETY: the kernel's own tables live for ever, and the thread that runs here is one of the kernel.
-            unsafe { load(PhysAddr::new(KERNEL_ROOT.load(Ordering::Acquire))) };
+/// Carries a request out on this processor, with interrupts off.
+fn carry_out(area: &PerCpu, request: Request) {
+    match with_slots(area, |slots| slots.carry_out(request)) {
+        Action::Nothing => {}
+        Action::Pages(pages) => pages.addresses().for_each(tlb::forget),
+        Action::Current => tlb::forget_current(),
+        Action::Everything => tlb::forget_everything(),
+        Action::Unload => {
+            // SAFETY: the thread that runs here is one of the kernel, as none of the space's runs.
+            unsafe { load_kernel_tables() };
             let left = area.loaded.replace(core::ptr::null());
             // SAFETY: the space that is being retired by somebody who waits for this.
             if let Some(left) = unsafe { left.as_ref() } {
-                left.active.clear(area.index);
-            }
-        }
-        // A space that is not loaded here any more: loading another one has made us forget it.
-        _ if space != 0 && !is_loaded => {}
-        ALL if space == 0 => forget_everything(),
-        // SAFETY: the same tables again.
-        ALL => unsafe { load(PhysAddr::new(Cr3::read_raw().0.start_address().as_u64())) },
-        pages => {
-            let step = 1 << (start % PAGE_SIZE);
-            let mut address = start & !(PAGE_SIZE - 1);
-            for _ in 0..pages {
-                forget(VirtAddr::new(address));
-                address = address.wrapping_add(step);
+                left.residency.leave(area.index);
             }
         }
     }
 }
 
-fn forget(address: VirtAddr) {
-    x86_64::instructions::tlb::flush(x86_64::VirtAddr::new_truncate(address.as_u64()));
-}
-
-/// Forgets all translations, global ones too (Intel SDM vol. 3A, 4.10.4.1: a change of CR4.PGE).
-fn forget_everything() {
-    let flags = Cr4::read();
-    // SAFETY: global pages are only an optimisation, on again at once.
-    unsafe {
-        Cr4::write(flags - Cr4Flags::PAGE_GLOBAL);
-        Cr4::write(flags);
-    }
-}
-
-/// Loads the kernel's own tables, when a processor starts.
+/// Loads the kernel's own tables, when a processor starts or has to give up a space.
 ///
 /// # Safety
-/// On a stack in the kernel's half, with no space loaded.
+/// With interrupts off, on a stack in the kernel's half; nothing of the user's half is needed here any more.
 pub unsafe fn load_kernel_tables() {
-    // SAFETY: the kernel's own tables live for ever.
-    unsafe { load(PhysAddr::new(KERNEL_ROOT.load(Ordering::Acquire))) };
+    let load = with_slots(percpu::current(), Slots::load_kernel);
+    let root = PhysAddr::new(KERNEL_ROOT.load(Ordering::Acquire));
+    // SAFETY: the kernel's own tables live for ever, and the load forgets what was kept under their PCID.
+    unsafe { tlb::load(root, load) };
 }
 
-/// Loads page tables.
-///
-/// # Safety
-/// They have the kernel's half and outlive their use.
-unsafe fn load(root: PhysAddr) {
-    let frame = x86_64::structures::paging::PhysFrame::containing_address(x86_64::PhysAddr::new(
-        root.as_u64(),
-    ));
-    // SAFETY: the caller vouches for the tables; PCID is off, so that the low bits are zero.
-    unsafe { Cr3::write_raw(frame, 0) };
+/// Asks this processor's table of slots. Interrupts are off, and `decide` only decides.
+fn with_slots<R>(area: &PerCpu, decide: impl FnOnce(&mut Slots) -> R) -> R {
+    // SAFETY: the area is this processor's, interrupts are off, and `decide` does not come back here (invariant 5).
+    decide(unsafe { &mut *area.slots.get() })
 }

@@ -325,6 +325,16 @@ pub fn all() -> Vec<Case> {
             words: "fb=off",
             ..hello("no-framebuffer")
         },
+        // What can be tried of it here: QEMU's translator has no PCIDs.
+        Case {
+            words: "nopcid",
+            expect: vec![
+                GREETING,
+                Text("PCIDs: not used, the command line says so"),
+                Never("KERNEL PANIC"),
+            ],
+            ..hello("nopcid")
+        },
         Case {
             cmd: Some("exit 7"),
             expect: vec![Never("KERNEL PANIC")],

@@ -21,6 +21,7 @@ pub struct Pages {
 
 impl Pages {
     /// One address in each page.
+    #[inline]
     pub fn addresses(self) -> impl Iterator<Item = VirtAddr> {
         let step = self.step.bytes();
         (0..self.count).filter_map(move |index| self.start.checked_add(index * step))
@@ -104,6 +105,7 @@ impl Request {
     }
 
     /// The words of the request: the space or 0; an address with the rest in the bits of its offset; the generation.
+    #[inline]
     pub fn encode(self) -> ksync::Request {
         match self {
             Self::Space {
@@ -123,6 +125,7 @@ impl Request {
     }
 
     /// The request with these words.
+    #[inline]
     pub fn decode([space, what, generation]: ksync::Request) -> Self {
         match SpaceId::new(space) {
             None => Self::Kernel {
@@ -139,6 +142,7 @@ impl Request {
     }
 }
 
+#[inline]
 fn encode(extent: Extent) -> u64 {
     match extent {
         Extent::All => ALL,
@@ -153,6 +157,7 @@ fn encode(extent: Extent) -> u64 {
     }
 }
 
+#[inline]
 fn decode(what: u64) -> Extent {
     let count = what & ALL;
     let step = match what >> COUNT_BITS & ((1 << STEP_BITS) - 1) {

@@ -118,6 +118,7 @@ impl Slots {
     }
 
     /// Decides what a request means for this processor.
+    #[inline]
     pub fn carry_out(&mut self, request: Request) -> Action {
         match request {
             Request::Space {
@@ -149,6 +150,7 @@ impl Slots {
     }
 
     /// Follows a change of a space.
+    #[inline]
     fn follow(&mut self, space: SpaceId, generation: u64, extent: Extent) -> Action {
         let Some(slot) = self.loaded_slot(space) else {
             // The change was counted before it was asked for: the next load sees that.
