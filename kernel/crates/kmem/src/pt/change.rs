@@ -1,14 +1,15 @@
 //! Unmapping and protecting a run of pages: count the pages to split, take frames, commit.
 
-use kaddr::{Frame, Page, PageSize, PhysAddr, VirtAddr};
+use kaddr::{Frame, PAGE_SIZE, Page, PageSize, PhysAddr, VirtAddr};
 
 use super::edit::{Edit, Run, Unmapped};
 use super::entry::{self, ACCESSED, DIRTY, ENTRIES, Kind};
 use super::error::MapError;
 use super::flush::Flush;
 use super::protection::Protection;
+use super::reach::Reached;
 use super::reserve::Chain;
-use super::table::{Chunk, FrameSource, TableMemory, chunks, entry_address, index};
+use super::table::{FrameSource, TableMemory, chunks, entry_address, index};
 
 /// What happens to the pages of a run.
 #[derive(Clone, Copy)]
@@ -48,6 +49,9 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
     ) -> Result<Flush, MapError> {
         let reached = self.reach(run, 1);
         let (table, level) = (reached.table, reached.level);
+        if level == 1 && run.last - run.first < PAGE_SIZE {
+            return Ok(self.commit_one(run, change, visit, &reached));
+        }
         let splits = self.splits(table, level, run, change);
         let spare = Chain::reserve(splits, self.memory, self.source)?;
         let mut commit = Commit {
@@ -63,6 +67,33 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
             "the change split fewer pages than it counted"
         );
         Ok(commit.flush)
+    }
+
+    /// Changes a run that is one page, whose table was reached.
+    fn commit_one(
+        &mut self,
+        run: Run,
+        change: Change,
+        visit: &mut dyn FnMut(Unmapped),
+        reached: &Reached,
+    ) -> Flush {
+        let mut commit = Commit {
+            change,
+            spare: Chain::default(),
+            flush: Flush::default(),
+            visit,
+        };
+        let address = entry_address(reached.table, index(run.first, 1));
+        let value = self.memory.read(address);
+        if let Kind::Leaf(size) = entry::kind(value, 1) {
+            let after = change.apply(value, size);
+            if after != value {
+                self.memory.write(address, after);
+                let gone = commit.note(run.first, value, after, size);
+                self.count_gone(reached, run, gone, &mut commit.flush);
+            }
+        }
+        commit.flush
     }
 
     /// How many pages the run cuts in two: only its ends can.
@@ -102,7 +133,7 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
                     }
                     if chunk.full {
                         self.memory.write(address, after);
-                        removed += commit.note(chunk, value, after, size);
+                        removed += commit.note(chunk.first, value, after, size);
                         continue;
                     }
                     let split = self.split(value, size, run.is_lower_half(), &mut commit.spare);
@@ -149,8 +180,9 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
 
 impl Commit<'_> {
     /// Notes that a leaf was changed; returns 1 if it is gone.
-    fn note(&mut self, chunk: Chunk, before: u64, after: u64, size: PageSize) -> u64 {
-        let address = VirtAddr::new(chunk.first);
+    #[inline]
+    fn note(&mut self, page: u64, before: u64, after: u64, size: PageSize) -> u64 {
+        let address = VirtAddr::new(page);
         self.flush
             .note(address, size, (before | after) & entry::GLOBAL != 0);
         if after != 0 {
