@@ -150,22 +150,37 @@ impl AddressSpace {
     /// # Errors
     /// See [`MappingError`]; nothing has changed then.
     pub fn unmap(&self, address: u64, len: u64) -> Result<(), MappingError> {
-        let mut gone = Vec::new();
-        {
+        let (whole, parts) = {
             let mut mappings = self.mappings.lock();
             let map = &mut mappings.map;
             let run = map.run(address, len)?;
-            self.split_both(map, run)?;
-            // From here on nothing can fail; with the lock held throughout, what other threads map there afterwards is safe.
-            let count = map.overlapping(run).count();
-            gone.try_reserve_exact(count).map_err(|_| AllocError)?;
-            while let Some(start) = map.first_in(run).map(|mapping| mapping.start) {
-                gone.extend(self.remove(map, start));
+            if map.is_whole(run) {
+                (self.remove(map, run.start), Vec::new())
+            } else {
+                (None, self.remove_parts(map, run)?)
             }
-        }
+        };
         // Areas may go with their last mapping, and their pages with them, which takes time: not under the lock.
-        drop(gone);
+        drop(whole);
+        drop(parts);
         Ok(())
+    }
+
+    /// Removes what is mapped in a run, wherever mappings begin and end.
+    fn remove_parts(
+        &self,
+        map: &mut AddressMap<Arc<VmArea>>,
+        run: PageRun,
+    ) -> Result<Vec<Mapping<Arc<VmArea>>>, MappingError> {
+        let mut gone = Vec::new();
+        self.split_both(map, run)?;
+        // From here on nothing can fail; with the lock held throughout, what other threads map there afterwards is safe.
+        let count = map.overlapping(run).count();
+        gone.try_reserve_exact(count).map_err(|_| AllocError)?;
+        while let Some(start) = map.first_in(run).map(|mapping| mapping.start) {
+            gone.extend(self.remove(map, start));
+        }
+        Ok(gone)
     }
 
     fn remove(

@@ -89,14 +89,32 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         after.saturating_sub(1)
     }
 
+    /// The chunk that `key` is in, or belongs into, and how many of its entries have keys up to it.
+    #[inline]
+    fn locate(&self, key: K) -> (usize, usize) {
+        let (at, place) = self.recent.get();
+        let rest = self.chunks.get(at).and_then(|chunk| chunk.get(place..));
+        if let Some([entry, next, ..]) = rest
+            && entry.0 <= key
+            && key < next.0
+        {
+            return (at, place + 1);
+        }
+        self.search(key)
+    }
+
+    fn search(&self, key: K) -> (usize, usize) {
+        let at = self.chunk_of(key);
+        let chunk = self.chunks.get(at).map_or(&[][..], Vec::as_slice);
+        let up_to = chunk.partition_point(|(other, _)| *other <= key);
+        self.recent.set((at, up_to.saturating_sub(1)));
+        (at, up_to)
+    }
+
     fn find(&self, key: K) -> Option<(usize, usize)> {
-        let chunk = self.chunk_of(key);
-        let at = self
-            .chunks
-            .get(chunk)?
-            .binary_search_by(|(other, _)| other.cmp(&key))
-            .ok()?;
-        Some((chunk, at))
+        let (at, up_to) = self.locate(key);
+        let place = up_to.checked_sub(1)?;
+        (self.chunks.get(at)?.get(place)?.0 == key).then_some((at, place))
     }
 
     /// The value of a key.
@@ -117,35 +135,24 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
     /// The entry with the greatest key that is at most `key`.
     #[inline]
     pub fn floor(&self, key: K) -> Option<(K, &V)> {
-        let (found, value) = match self.near(key) {
-            Some(entry) => entry,
-            None => self.search(key)?,
-        };
+        let (at, up_to) = self.locate(key);
+        let (found, value) = self.chunks.get(at)?.get(up_to.checked_sub(1)?)?;
         Some((*found, value))
     }
 
-    /// The entry that was looked up last, if it is the one for this key.
-    #[inline]
-    fn near(&self, key: K) -> Option<&(K, V)> {
-        let (chunk, place) = self.recent.get();
-        let rest = self.chunks.get(chunk)?.get(place..)?;
-        let [entry, next, ..] = rest else { return None };
-        (entry.0 <= key && key < next.0).then_some(entry)
-    }
-
-    fn search(&self, key: K) -> Option<&(K, V)> {
-        let at = self.chunk_of(key);
-        let chunk = self.chunks.get(at)?;
-        let place = chunk
-            .partition_point(|(other, _)| *other <= key)
-            .checked_sub(1)?;
-        self.recent.set((at, place));
-        chunk.get(place)
+    /// The entry with the smallest key that is greater than `key`.
+    pub fn above(&self, key: K) -> Option<(K, &V)> {
+        let (at, up_to) = self.locate(key);
+        let inside = self.chunks.get(at)?.get(up_to);
+        let (found, value) = inside.or_else(|| self.chunks.get(at + 1)?.first())?;
+        Some((*found, value))
     }
 
     /// The entry with the smallest key that is at least `key`.
     pub fn ceiling(&self, key: K) -> Option<(K, &V)> {
-        self.range(key..).next()
+        self.floor(key)
+            .filter(|(found, _)| *found == key)
+            .or_else(|| self.above(key))
     }
 
     /// Adds an entry, or replaces the value of the key, and returns the old one.
@@ -153,15 +160,33 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
     /// # Errors
     /// When memory is short; the value comes back.
     pub fn insert(&mut self, key: K, value: V) -> Result<Option<V>, (V, OutOfMemory)> {
-        if let Some(old) = self.get_mut(key) {
-            return Ok(Some(core::mem::replace(old, value)));
+        let (at, place) = self.locate(key);
+        let Some(chunk) = self.chunks.get_mut(at) else {
+            return self.insert_with_chunk(key, value);
+        };
+        if let Some(entry) = place.checked_sub(1).and_then(|last| chunk.get_mut(last))
+            && entry.0 == key
+        {
+            return Ok(Some(core::mem::replace(&mut entry.1, value)));
         }
+        if chunk.len() >= CHUNK {
+            return self.insert_with_chunk(key, value);
+        }
+        // Room for a whole chunk was taken when it was made.
+        chunk.insert(place, (key, value));
+        self.len += 1;
+        self.recent.set((at, place));
+        Ok(None)
+    }
+
+    /// Adds an entry whose key is not there, and whose chunk is not there or full.
+    #[cold]
+    fn insert_with_chunk(&mut self, key: K, value: V) -> Result<Option<V>, (V, OutOfMemory)> {
         let Ok(at) = self.make_room(key) else {
             return Err((value, OutOfMemory));
         };
         if let Some(chunk) = self.chunks.get_mut(at) {
             let place = chunk.partition_point(|(other, _)| *other < key);
-            // Room for a whole chunk was taken when it was made.
             chunk.insert(place, (key, value));
             self.len += 1;
         }

@@ -151,10 +151,16 @@ impl<A: Clone> AddressMap<A> {
         (page < mapping.end()).then_some(mapping)
     }
 
+    /// Whether a run is exactly one mapping.
+    pub fn is_whole(&self, run: PageRun) -> bool {
+        self.find(run.start)
+            .is_some_and(|mapping| mapping.start == run.start && mapping.end() == run.end)
+    }
+
     /// The first mapping that has a page in the run.
     pub fn first_in(&self, run: PageRun) -> Option<&Mapping<A>> {
         self.find(run.start).or_else(|| {
-            let (start, mapping) = self.mappings.ceiling(run.start)?;
+            let (start, mapping) = self.mappings.above(run.start)?;
             (start < run.end).then_some(mapping)
         })
     }

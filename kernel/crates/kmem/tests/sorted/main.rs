@@ -42,6 +42,8 @@ proptest! {
                     prop_assert_eq!(map.floor(from), floor);
                     let ceiling = model.range(from..).next().map(|(key, value)| (*key, value));
                     prop_assert_eq!(map.ceiling(from), ceiling);
+                    let above = model.range(from + 1..).next().map(|(key, value)| (*key, value));
+                    prop_assert_eq!(map.above(from), above);
                     let (from, to) = (from.min(to), from.max(to));
                     prop_assert!(map.range(from..to).eq(model.range(from..to).map(|(key, value)| (*key, value))));
                     prop_assert!(map.range(..=to).eq(model.range(..=to).map(|(key, value)| (*key, value))));
