@@ -1,8 +1,8 @@
 //! The pages of an area: a path-compressed radix tree from page numbers to what is there.
 //!
 //! A node has 64 slots and covers an aligned run of 64, 64^2, 64^3, ... keys. A node for a run exists only where keys in it
-//! diverge, so that a single page far away costs one node, not one per level. Values are owned: dropping the tree drops
-//! them all, and with them the frames that they stand for.
+//! diverge, so that a single page far away costs one node, not one per level; a single value costs none. Values are owned:
+//! dropping the tree drops them all, and with them the frames that they stand for.
 //!
 //! Invariants: no node is empty; an inner node has at least two children, the root excepted only when it is a leaf; all
 //! keys below a node lie in its run; `len` is the number of values and `nodes` that of nodes.
@@ -14,11 +14,23 @@ use node::{Link, Node, Slot};
 
 /// An insertion needs at most this many nodes: a leaf, and one where its path leaves that of its neighbours.
 const NODES_FOR_ONE: usize = 2;
+/// The second value of a tree needs a leaf for the first one besides.
+const NODES_FOR_FIRST: usize = 1;
+
+/// What a tree holds.
+#[derive(Debug)]
+enum Root<P> {
+    Empty,
+    /// A single value, which needs no node.
+    One(u64, P),
+    /// It stays so until it is empty.
+    Node(Link<P>),
+}
 
 /// A map from page numbers to values of type `P`.
 #[derive(Debug)]
 pub struct PageTree<P> {
-    root: Option<Link<P>>,
+    root: Root<P>,
     /// Nodes for insertions that must not fail, chained through their first slots.
     spare: Option<Link<P>>,
     spare_count: usize,
@@ -36,7 +48,7 @@ impl<P> PageTree<P> {
     /// An empty tree; takes no memory.
     pub const fn new() -> Self {
         Self {
-            root: None,
+            root: Root::Empty,
             spare: None,
             spare_count: 0,
             len: 0,
@@ -61,7 +73,11 @@ impl<P> PageTree<P> {
 
     /// The value of a key.
     pub fn find(&self, key: u64) -> Option<&P> {
-        let mut node = self.root.as_ref()?;
+        let mut node = match &self.root {
+            Root::Empty => return None,
+            Root::One(only, value) => return (*only == key).then_some(value),
+            Root::Node(node) => node,
+        };
         loop {
             if !node.covers(key) {
                 return None;
@@ -76,7 +92,11 @@ impl<P> PageTree<P> {
 
     /// The value of a key, for change.
     pub fn find_mut(&mut self, key: u64) -> Option<&mut P> {
-        let mut node = self.root.as_mut()?;
+        let mut node = match &mut self.root {
+            Root::Empty => return None,
+            Root::One(only, value) => return (*only == key).then_some(value),
+            Root::Node(node) => node,
+        };
         loop {
             if !node.covers(key) {
                 return None;
@@ -94,7 +114,8 @@ impl<P> PageTree<P> {
     /// # Errors
     /// When memory is short.
     pub fn reserve(&mut self, count: usize) -> Result<(), AllocError> {
-        self.reserve_nodes(count.saturating_mul(NODES_FOR_ONE))
+        let nodes = count.saturating_mul(NODES_FOR_ONE);
+        self.reserve_nodes(nodes.saturating_add(NODES_FOR_FIRST))
     }
 
     /// Takes memory so that the insertion of a whole run of 512 keys, which begins at a multiple of 512, cannot fail.
@@ -103,7 +124,7 @@ impl<P> PageTree<P> {
     /// When memory is short.
     pub fn reserve_large(&mut self) -> Result<(), AllocError> {
         // Eight leaves, the node above them, and one where its path leaves that of its neighbours.
-        self.reserve_nodes(8 + 2)
+        self.reserve_nodes(8 + 2 + NODES_FOR_FIRST)
     }
 
     fn reserve_nodes(&mut self, count: usize) -> Result<(), AllocError> {
@@ -140,9 +161,17 @@ impl<P> PageTree<P> {
     /// # Errors
     /// When memory is short; the value comes back, and nothing has changed.
     pub fn insert(&mut self, key: u64, value: P) -> Result<Option<P>, (P, AllocError)> {
-        let old = match self.leaf_mut(key) {
-            Some(leaf) => leaf.set(key, value),
-            None => self.insert_with_nodes(key, value)?,
+        let old = match &mut self.root {
+            Root::Empty => {
+                self.root = Root::One(key, value);
+                None
+            }
+            Root::One(only, old) if *only == key => Some(core::mem::replace(old, value)),
+            Root::One(..) => self.insert_second(key, value)?,
+            Root::Node(_) => match self.leaf_mut(key) {
+                Some(leaf) => leaf.set(key, value),
+                None => self.insert_with_nodes(key, value)?,
+            },
         };
         if old.is_none() {
             self.len += 1;
@@ -151,8 +180,12 @@ impl<P> PageTree<P> {
     }
 
     /// The leaf that a key lies in.
+    #[inline]
     fn leaf_mut(&mut self, key: u64) -> Option<&mut Node<P>> {
-        let mut node = self.root.as_mut()?;
+        let Root::Node(root) = &mut self.root else {
+            return None;
+        };
+        let mut node = root;
         loop {
             if !node.covers(key) {
                 return None;
@@ -164,6 +197,32 @@ impl<P> PageTree<P> {
                 Slot::Child(child) => node = child,
                 Slot::Empty | Slot::Value(_) => return None,
             }
+        }
+    }
+
+    /// Inserts beside the only value, which gets a leaf first.
+    #[cold]
+    fn insert_second(&mut self, key: u64, value: P) -> Result<Option<P>, (P, AllocError)> {
+        let beside = match &self.root {
+            Root::One(only, _) if node::in_one_leaf(*only, key) => 0,
+            _ => NODES_FOR_ONE,
+        };
+        // All nodes at first, so that it is done wholly or not at all.
+        if let Err(error) = self.reserve_nodes(NODES_FOR_FIRST + beside) {
+            return Err((value, error));
+        }
+        if let Ok(leaf) = self.new_node() {
+            self.root = match core::mem::replace(&mut self.root, Root::Empty) {
+                Root::One(only, first) => {
+                    self.nodes += 1;
+                    Root::Node(Node::leaf(leaf, only, first))
+                }
+                other => other,
+            };
+        }
+        match self.leaf_mut(key) {
+            Some(leaf) => Ok(leaf.set(key, value)),
+            None => self.insert_with_nodes(key, value),
         }
     }
 
@@ -179,18 +238,16 @@ impl<P> PageTree<P> {
         }
         self.nodes += missing as u64;
         Ok(match &mut self.root {
-            Some(root) => Node::insert(root, key, value, &mut fresh),
-            None => {
-                self.root = fresh[0].take().map(|leaf| Node::leaf(leaf, key, value));
-                None
-            }
+            Root::Node(root) => Node::insert(root, key, value, &mut fresh),
+            Root::Empty | Root::One(..) => None,
         })
     }
 
     fn missing_nodes(&self, key: u64) -> usize {
-        let Some(mut node) = self.root.as_ref() else {
-            return 1;
+        let Root::Node(root) = &self.root else {
+            return 0;
         };
+        let mut node = root;
         loop {
             if !node.covers(key) {
                 return 2;
@@ -212,21 +269,33 @@ impl<P> PageTree<P> {
 
     /// Removes all values with keys from `start` up to before `end`, and hands them over in order.
     pub fn remove_range(&mut self, start: u64, end: u64, mut take: impl FnMut(u64, P)) {
-        if let Some(root) = self.root.take() {
-            let before = Counts {
-                values: 0,
-                nodes: 0,
-            };
-            let (root, gone) = Node::remove_range(root, start, end, &mut take, before);
-            self.root = root;
-            self.len -= gone.values;
-            self.nodes -= gone.nodes;
-        }
+        self.root = match core::mem::replace(&mut self.root, Root::Empty) {
+            Root::One(key, value) if start <= key && key < end => {
+                self.len = 0;
+                take(key, value);
+                Root::Empty
+            }
+            Root::Node(root) => {
+                let before = Counts {
+                    values: 0,
+                    nodes: 0,
+                };
+                let (root, gone) = Node::remove_range(root, start, end, &mut take, before);
+                self.len -= gone.values;
+                self.nodes -= gone.nodes;
+                root.map_or(Root::Empty, Root::Node)
+            }
+            other => other,
+        };
     }
 
     /// The first key from `start` up to before `end` that has a value, with the value.
     pub fn first_in(&self, start: u64, end: u64) -> Option<(u64, &P)> {
-        self.root.as_ref()?.first_in(start, end)
+        match &self.root {
+            Root::Empty => None,
+            Root::One(key, value) => (start <= *key && *key < end).then_some((*key, value)),
+            Root::Node(root) => root.first_in(start, end),
+        }
     }
 
     /// Calls `visit` for all values with keys from `start` up to before `end`, in order, until it fails.
@@ -240,8 +309,9 @@ impl<P> PageTree<P> {
         mut visit: impl FnMut(u64, &mut P) -> Result<(), E>,
     ) -> Result<(), E> {
         match &mut self.root {
-            Some(root) => root.visit_mut(start, end, &mut visit),
-            None => Ok(()),
+            Root::One(key, value) if start <= *key && *key < end => visit(*key, value),
+            Root::Empty | Root::One(..) => Ok(()),
+            Root::Node(root) => root.visit_mut(start, end, &mut visit),
         }
     }
 }

@@ -39,6 +39,11 @@ fn covers(base: u64, shift: u32, key: u64) -> bool {
     (base ^ key).wrapping_shr(shift) >> BITS == 0
 }
 
+/// Whether two keys lie in the same leaf.
+pub(super) fn in_one_leaf(one: u64, other: u64) -> bool {
+    covers(one, 0, other)
+}
+
 /// Where the leaf of a key begins.
 fn leaf_base(key: u64) -> u64 {
     key & !(SLOTS as u64 - 1)
