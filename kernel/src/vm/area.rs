@@ -2,8 +2,8 @@
 
 use kaddr::{PAGE_SHIFT, PAGE_SIZE, PageSize, PhysRange};
 use kmem::aspace::{PageRun, Rights};
+use kmem::few::FewMap;
 use kmem::pt::CacheMode;
-use kmem::sorted::SortedMap;
 pub use kmem::vma::AreaError;
 use kmem::vma::{Access, Area, Change, Kind, LARGE_PAGES, ProvideError};
 use ksync::{AllocError, Arc};
@@ -27,7 +27,7 @@ type ShownKey = (u64, u64);
 struct Inner {
     area: Area<Frames>,
     supply: Frames,
-    shown: SortedMap<ShownKey, Shown>,
+    shown: FewMap<ShownKey, Shown>,
     /// Whether it ever had a snapshot, or is one: pages may be shared.
     may_share: bool,
 }
@@ -49,7 +49,7 @@ impl VmArea {
             inner: IrqLock::new(Inner {
                 area,
                 supply,
-                shown: SortedMap::new(),
+                shown: FewMap::new(),
                 may_share,
             }),
             cache,

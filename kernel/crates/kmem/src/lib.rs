@@ -17,6 +17,7 @@ extern crate alloc;
 
 pub mod account;
 pub mod aspace;
+pub mod few;
 pub mod frame;
 pub mod heap;
 pub mod page_tree;

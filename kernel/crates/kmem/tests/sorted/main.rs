@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kmem::few::FewMap;
 use kmem::sorted::SortedMap;
 use proptest::prelude::*;
 
@@ -26,6 +27,22 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
+    #[test]
+    fn a_map_of_few_agrees_with_the_standard_map(steps in prop::collection::vec((0u8..4, 0u8..6, any::<u32>()), 0..60)) {
+        let mut map = FewMap::new();
+        let mut model = BTreeMap::new();
+        for (what, key, value) in steps {
+            match what {
+                0 | 1 => prop_assert_eq!(map.insert(key, value).expect("memory"), model.insert(key, value)),
+                2 => prop_assert_eq!(map.remove(key), model.remove(&key)),
+                _ => prop_assert_eq!(map.get_mut(key), model.get_mut(&key)),
+            }
+            prop_assert_eq!(map.len(), model.len());
+            prop_assert_eq!(map.is_empty(), model.is_empty());
+            prop_assert!(map.iter().eq(model.iter().map(|(key, value)| (*key, value))));
+        }
+    }
+
     #[test]
     fn agrees_with_the_standard_map(steps in prop::collection::vec(step(), 0..400)) {
         let mut map = SortedMap::new();
