@@ -59,13 +59,26 @@ impl PerCpuFlags {
 
     /// The processors in the set, in ascending order, read while iterating.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
-        self.words.iter().zip(0u32..).flat_map(|(word, index)| {
-            let mut rest = word.load(Ordering::Acquire);
-            core::iter::from_fn(move || {
-                let bit = rest.trailing_zeros();
-                rest &= rest.checked_sub(1)?;
-                index.checked_mul(64)?.checked_add(bit)
-            })
+        self.iter_of(u32::MAX)
+    }
+
+    /// The same on a machine with this many processors; it reads no more than these need.
+    #[inline]
+    pub fn iter_of(&self, processors: u32) -> impl Iterator<Item = u32> {
+        let mut words = self
+            .words
+            .iter()
+            .take(processors.div_ceil(u64::BITS) as usize);
+        // Of the word that was read last: its bits that are left, and the number of the processor behind its last one.
+        let (mut rest, mut end) = (0u64, 0u32);
+        core::iter::from_fn(move || {
+            while rest == 0 {
+                rest = words.next()?.load(Ordering::Acquire);
+                end += u64::BITS;
+            }
+            let bit = rest.trailing_zeros();
+            rest &= rest - 1;
+            Some(end - u64::BITS + bit)
         })
     }
 }
