@@ -2,16 +2,20 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use spin::Once;
 use x86_64::instructions::random::RdRand;
 
 static STATE: AtomicU64 = AtomicU64::new(0);
+/// RDRAND, if there is one: CPUID tells, which costs much in a virtual machine.
+static SOURCE: Once<Option<RdRand>> = Once::new();
 
 /// Tries of RDRAND before it is given up for this time (Intel SDM vol. 1, 7.3.17.1).
 const TRIES: u32 = 10;
 
 /// A number. Without RDRAND it is only as good as the jitter of the clock.
 pub fn next() -> u64 {
-    let from_hardware = RdRand::new().and_then(|source| (0..TRIES).find_map(|_| source.get_u64()));
+    let source = SOURCE.call_once(RdRand::new);
+    let from_hardware = source.and_then(|source| (0..TRIES).find_map(|_| source.get_u64()));
     // SAFETY: every processor that runs this kernel has a time-stamp counter.
     let time = unsafe { core::arch::x86_64::_rdtsc() };
     let before = STATE.fetch_add(from_hardware.unwrap_or(time) | 1, Ordering::Relaxed);
