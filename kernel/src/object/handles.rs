@@ -86,6 +86,7 @@ impl HandleTable {
         Ok(Handle::new(index, 1))
     }
 
+    #[inline]
     fn entry(&self, handle: Handle) -> Result<&Entry, Error> {
         let slot = self
             .slots
@@ -101,6 +102,7 @@ impl HandleTable {
     ///
     /// # Errors
     /// `BadHandle`, `WrongType` or `AccessDenied`, in this order.
+    #[inline]
     pub fn get(&self, handle: Handle, kind: ObjectType, rights: Rights) -> Result<Object, Error> {
         let entry = self.entry(handle)?;
         if entry.object.kind() != kind {
@@ -116,6 +118,7 @@ impl HandleTable {
     ///
     /// # Errors
     /// `BadHandle`; `AccessDenied` when it lacks `needed`.
+    #[inline]
     pub fn any(&self, handle: Handle, needed: Rights) -> Result<(Object, Rights), Error> {
         let entry = self.entry(handle)?;
         if !entry.rights.contains(needed) {

@@ -173,9 +173,9 @@ pub fn exit_current() -> ! {
 }
 
 /// Called on the way back to user mode, interrupts off.
+#[inline]
 pub fn before_user_return() {
-    let area = percpu::current();
-    if area.need_resched.get() {
+    if percpu::current().need_resched.get() {
         schedule(Fate::Requeue);
     }
     if current_must_end() {
@@ -294,6 +294,7 @@ pub fn current_thread() -> Arc<Thread> {
 }
 
 /// Calls a function with the process of the running thread, if it has one.
+#[inline(always)]
 pub fn with_current_process<R>(act: impl FnOnce(&Arc<Process>) -> R) -> Option<R> {
     current_ref().process.as_ref().map(act)
 }
@@ -312,6 +313,7 @@ pub fn is_for_program(id: u64) -> bool {
 }
 
 /// Whether the running thread must end instead of going back to user mode.
+#[inline]
 pub fn current_must_end() -> bool {
     current_ref().must_end()
 }

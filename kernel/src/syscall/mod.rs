@@ -53,12 +53,14 @@ pub extern "C" fn dispatch(
     outcome
 }
 
+#[inline(always)]
 fn call(number: u64, arguments: [u64; 6]) -> Result<u64, Error> {
     let number = Sysno::try_from(number)?;
     let act = |process: &Arc<Process>| act(process, number, arguments);
     crate::sched::with_current_process(act).ok_or(Error::UnknownCall)?
 }
 
+#[inline(always)]
 fn act(process: &Arc<Process>, number: Sysno, arguments: [u64; 6]) -> Result<u64, Error> {
     let [a0, a1, a2, a3, a4, a5] = arguments;
     let object = match number.call().object {

@@ -107,10 +107,7 @@ pub fn map(
 ) -> Result<u64, Error> {
     let rights = rights(access & !access_bits::AT_ADDRESS)?;
     let address = (access & access_bits::AT_ADDRESS != 0).then_some(address);
-    let handle = Handle(area);
-    // The type first, as for every other handle.
-    let object = process.object(handle, ObjectType::VmArea, HandleRights::NONE)?;
-    let (_, own) = process.any_object(handle, HandleRights::NONE)?;
+    let (object, own) = process.any_object(Handle(area), HandleRights::NONE)?;
     let Object::VmArea(area) = object else {
         return Err(Error::WrongType);
     };

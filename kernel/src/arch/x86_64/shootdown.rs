@@ -167,7 +167,8 @@ fn ask(targets: &PerCpuFlags, request: Request) {
 /// asked (see the module's text); one that leaves it answers that there is nothing to do.
 fn send(area: &PerCpu, targets: &PerCpuFlags, request: ksync::Request) -> bool {
     let mut count = 0;
-    for index in targets.iter().filter(|index| *index != area.index) {
+    let targets = targets.iter_of(percpu::count() as u32);
+    for index in targets.filter(|index| *index != area.index) {
         let Some(other) = percpu::get(index as usize) else {
             continue;
         };
