@@ -150,23 +150,24 @@ impl AddressSpace {
     /// # Errors
     /// See [`MappingError`]; nothing has changed then.
     pub fn unmap(&self, address: u64, len: u64) -> Result<(), MappingError> {
-        let (whole, parts) = {
-            let mut mappings = self.mappings.lock();
-            let map = &mut mappings.map;
-            let run = map.run(address, len)?;
-            if map.is_whole(run) {
-                (self.remove(map, run.start), Vec::new())
-            } else {
-                (None, self.remove_parts(map, run)?)
-            }
-        };
         // Areas may go with their last mapping, and their pages with them, which takes time: not under the lock.
-        drop(whole);
-        drop(parts);
+        let mut mappings = self.mappings.lock();
+        let map = &mut mappings.map;
+        let run = map.run(address, len)?;
+        if map.is_whole(run) {
+            let gone = self.remove(map, run.start);
+            drop(mappings);
+            drop(gone);
+        } else {
+            let gone = self.remove_parts(map, run)?;
+            drop(mappings);
+            drop(gone);
+        }
         Ok(())
     }
 
     /// Removes what is mapped in a run, wherever mappings begin and end.
+    #[cold]
     fn remove_parts(
         &self,
         map: &mut AddressMap<Arc<VmArea>>,

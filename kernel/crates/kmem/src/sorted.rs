@@ -142,17 +142,28 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
 
     /// The entry with the smallest key that is greater than `key`.
     pub fn above(&self, key: K) -> Option<(K, &V)> {
+        self.around(key).1
+    }
+
+    /// The entries with the greatest key that is at most `key`, and with the smallest that is greater.
+    #[inline]
+    pub fn around(&self, key: K) -> (Option<(K, &V)>, Option<(K, &V)>) {
         let (at, up_to) = self.locate(key);
-        let inside = self.chunks.get(at)?.get(up_to);
-        let (found, value) = inside.or_else(|| self.chunks.get(at + 1)?.first())?;
-        Some((*found, value))
+        let chunk = self.chunks.get(at).map_or(&[][..], Vec::as_slice);
+        let floor = up_to.checked_sub(1).and_then(|last| chunk.get(last));
+        let above = chunk
+            .get(up_to)
+            .or_else(|| self.chunks.get(at + 1)?.first());
+        (
+            floor.map(|(key, value)| (*key, value)),
+            above.map(|(key, value)| (*key, value)),
+        )
     }
 
     /// The entry with the smallest key that is at least `key`.
     pub fn ceiling(&self, key: K) -> Option<(K, &V)> {
-        self.floor(key)
-            .filter(|(found, _)| *found == key)
-            .or_else(|| self.above(key))
+        let (floor, above) = self.around(key);
+        floor.filter(|(found, _)| *found == key).or(above)
     }
 
     /// Adds an entry, or replaces the value of the key, and returns the old one.
@@ -234,6 +245,8 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         let chunk = self.chunks.get_mut(at)?;
         let (_, value) = chunk.remove(place);
         self.len -= 1;
+        // What lies before the gap is what the next lookup there finds.
+        self.recent.set((at, place.saturating_sub(1)));
         let len = chunk.len();
         if len == 0 {
             self.chunks.remove(at);

@@ -159,10 +159,12 @@ impl<A: Clone> AddressMap<A> {
 
     /// The first mapping that has a page in the run.
     pub fn first_in(&self, run: PageRun) -> Option<&Mapping<A>> {
-        self.find(run.start).or_else(|| {
-            let (start, mapping) = self.mappings.above(run.start)?;
-            (start < run.end).then_some(mapping)
-        })
+        let (before, above) = self.mappings.around(run.start);
+        match (before, above) {
+            (Some((_, mapping)), _) if run.start < mapping.end() => Some(mapping),
+            (_, Some((start, mapping))) if start < run.end => Some(mapping),
+            _ => None,
+        }
     }
 
     /// The mappings that have a page in the run, by address.
