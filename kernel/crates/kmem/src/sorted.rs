@@ -18,6 +18,9 @@ const CHUNK: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
+/// The entries on both sides of a key, each with its key.
+pub type Around<'a, K, V> = (Option<(K, &'a V)>, Option<(K, &'a V)>);
+
 /// A map from sorted keys to values.
 #[derive(Debug)]
 pub struct SortedMap<K, V> {
@@ -147,7 +150,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
 
     /// The entries with the greatest key that is at most `key`, and with the smallest that is greater.
     #[inline]
-    pub fn around(&self, key: K) -> (Option<(K, &V)>, Option<(K, &V)>) {
+    pub fn around(&self, key: K) -> Around<'_, K, V> {
         let (at, up_to) = self.locate(key);
         let chunk = self.chunks.get(at).map_or(&[][..], Vec::as_slice);
         let floor = up_to.checked_sub(1).and_then(|last| chunk.get(last));
