@@ -45,6 +45,10 @@ pub const SPECIALS: &[Special] = &[
         run: |bench| within_budgets(bench, Benchmark::Boot),
     },
     Special {
+        name: "bench-vm",
+        run: |bench| within_budgets(bench, Benchmark::Vm),
+    },
+    Special {
         name: "user-faults",
         run: faults::test,
     },

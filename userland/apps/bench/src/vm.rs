@@ -26,13 +26,23 @@ pub const FIGURES: &[Figure] = &[
     },
     Figure {
         name: "map-1",
-        what: "make an area of 1 page, map, touch and unmap it, close it",
+        what: "map a page of an area, touch it, unmap it",
         run: |env, samples| map(env, samples, 1, 128),
     },
     Figure {
         name: "map-256",
         what: "the same with 256 pages, all touched",
         run: |env, samples| map(env, samples, 256, 16),
+    },
+    Figure {
+        name: "life-1",
+        what: "make an area of 1 page, map, touch and unmap it, close it",
+        run: |env, samples| life(env, samples, 1, 128),
+    },
+    Figure {
+        name: "life-256",
+        what: "the same with 256 pages, all touched",
+        run: |env, samples| life(env, samples, 256, 16),
     },
     Figure {
         name: "unmap",
@@ -87,19 +97,34 @@ fn fault_copy(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
     Ok(())
 }
 
-/// The whole life of memory that a program asks for, uses and gives back.
+/// Maps, touches and unmaps.
+fn use_once(env: &Env<'_>, area: &Owned, pages: u64) -> Result<(), Error> {
+    let view = Mapping::new(env.own, area, pages)?;
+    (0..pages).for_each(|page| view.touch(page));
+    view.unmap()
+}
+
+/// A mapping of memory that there is already.
 fn map(env: &Env<'_>, samples: &mut Samples, pages: u64, rounds: u64) -> Result<(), Error> {
-    let round = || {
-        let area = open_area(pages)?;
-        let view = Mapping::new(env.own, &area, pages)?;
-        (0..pages).for_each(|page| view.touch(page));
-        view.unmap()
-    };
+    let area = open_area(pages)?;
+    repeat(samples, rounds, || use_once(env, &area, pages))
+}
+
+/// The whole life of memory that a program asks for, uses and gives back.
+fn life(env: &Env<'_>, samples: &mut Samples, pages: u64, rounds: u64) -> Result<(), Error> {
+    repeat(samples, rounds, || use_once(env, &open_area(pages)?, pages))
+}
+
+fn repeat(
+    samples: &mut Samples,
+    rounds: u64,
+    act: impl Fn() -> Result<(), Error>,
+) -> Result<(), Error> {
     for _ in 0..WARM {
-        round()?;
+        act()?;
     }
     for _ in 0..rounds {
-        samples.take(round)?;
+        samples.take(&act)?;
     }
     Ok(())
 }
