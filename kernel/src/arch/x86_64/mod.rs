@@ -49,6 +49,8 @@ impl ksync::IrqControl for Irq {
     fn while_waiting() {
         core::hint::spin_loop();
         if percpu::is_ready() {
+            // Who waits for a lock may have interrupts on.
+            let _irq = ksync::IrqGuard::<Self>::new();
             shootdown::serve();
         }
     }

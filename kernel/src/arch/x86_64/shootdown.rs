@@ -139,17 +139,13 @@ pub fn retire(space: &SpaceTlb) {
     ask(space.residency.users(), request);
 }
 
-/// Carries out what other processors ask of this one.
+/// Carries out what other processors ask of this one. With interrupts off: one of them would serve, too.
 pub fn serve() {
     let area = percpu::current();
     area.requests.serve(
         percpu::count() as u32,
         |from| percpu::get(from as usize).map(|other| &other.requests),
-        |words| {
-            // Who waits for a lock may have interrupts on, one of which would serve, too.
-            let _irq = IrqGuard::<Irq>::new();
-            carry_out(area, Request::decode(words));
-        },
+        |words| carry_out(area, Request::decode(words)),
     );
 }
 
@@ -193,6 +189,7 @@ fn send(area: &PerCpu, targets: &PerCpuFlags, request: ksync::Request) -> bool {
 }
 
 /// Carries a request out on this processor, with interrupts off.
+#[inline(always)]
 fn carry_out(area: &PerCpu, request: Request) {
     match with_slots(area, |slots| slots.carry_out(request)) {
         Action::Nothing => {}
@@ -223,6 +220,7 @@ pub unsafe fn load_kernel_tables() {
 }
 
 /// Asks this processor's table of slots. Interrupts are off, and `decide` only decides.
+#[inline(always)]
 fn with_slots<R>(area: &PerCpu, decide: impl FnOnce(&mut Slots) -> R) -> R {
     // SAFETY: the area is this processor's, interrupts are off, and `decide` does not come back here (invariant 5).
     decide(unsafe { &mut *area.slots.get() })

@@ -89,6 +89,7 @@ pub unsafe fn load(root: PhysAddr, load: Load) {
 
 /// Forgets the page at an address, under the current PCID and globally, and all that is kept of tables under the current
 /// PCID (Intel SDM vol. 3A, 4.10.4.1).
+#[inline]
 pub fn forget(address: VirtAddr) {
     tlb::flush(x86_64::VirtAddr::new_truncate(address.as_u64()));
 }

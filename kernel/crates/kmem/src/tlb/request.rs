@@ -1,6 +1,6 @@
 //! What one processor asks others to forget, and its form as the words of a [`ksync::Request`].
 
-use kaddr::{PAGE_SIZE, PageSize, VirtAddr};
+use kaddr::{PAGE_SIZE, VirtAddr};
 
 use super::SpaceId;
 use crate::pt::Flush;
@@ -13,8 +13,8 @@ pub const PAGES_ONE_BY_ONE: u64 = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pages {
     start: VirtAddr,
-    /// The size of the smallest page that changed. To forget a larger one, any address in it does.
-    step: PageSize,
+    /// The binary logarithm of the size of the smallest page that changed. To forget a larger one, any address in it does.
+    shift: u32,
     /// At most [`PAGES_ONE_BY_ONE`].
     count: u64,
 }
@@ -23,8 +23,14 @@ impl Pages {
     /// One address in each page.
     #[inline]
     pub fn addresses(self) -> impl Iterator<Item = VirtAddr> {
-        let step = self.step.bytes();
-        (0..self.count).filter_map(move |index| self.start.checked_add(index * step))
+        let step = 1 << self.shift;
+        let mut next = self.start.as_u64();
+        (0..self.count).map(move |_| {
+            let address = VirtAddr::new(next);
+            // What follows the last page, which may have no address, is not used.
+            next = next.wrapping_add(step);
+            address
+        })
     }
 }
 
@@ -46,7 +52,7 @@ impl Extent {
         }
         Self::Pages(Pages {
             start: flush.range().start,
-            step: flush.smallest_page(),
+            shift: flush.smallest_page().bytes().trailing_zeros(),
             count,
         })
     }
@@ -82,9 +88,9 @@ pub enum Request {
 /// In the place of a count: everything.
 const ALL: u64 = 0x3f;
 const COUNT_BITS: u32 = 6;
-const STEP_BITS: u32 = 2;
-const RETIRE: u64 = 1 << (COUNT_BITS + STEP_BITS);
-const FREES_TABLES: u64 = RETIRE << 1;
+const SHIFT_BITS: u32 = 5;
+/// Of a request for a space: it is retired. For the kernel's half: it frees tables.
+const FLAG: u64 = 1 << (COUNT_BITS + SHIFT_BITS);
 
 impl Request {
     /// For a change of a space's half, with its number.
@@ -117,10 +123,10 @@ impl Request {
                 extent,
                 frees_tables,
             } => {
-                let flag = if frees_tables { FREES_TABLES } else { 0 };
+                let flag = if frees_tables { FLAG } else { 0 };
                 [0, encode(extent) | flag, 0]
             }
-            Self::Retire { space } => [space.get(), RETIRE, 0],
+            Self::Retire { space } => [space.get(), FLAG, 0],
         }
     }
 
@@ -130,9 +136,9 @@ impl Request {
         match SpaceId::new(space) {
             None => Self::Kernel {
                 extent: decode(what),
-                frees_tables: what & FREES_TABLES != 0,
+                frees_tables: what & FLAG != 0,
             },
-            Some(space) if what & RETIRE != 0 => Self::Retire { space },
+            Some(space) if what & FLAG != 0 => Self::Retire { space },
             Some(space) => Self::Space {
                 space,
                 generation,
@@ -146,31 +152,23 @@ impl Request {
 fn encode(extent: Extent) -> u64 {
     match extent {
         Extent::All => ALL,
-        Extent::Pages(Pages { start, step, count }) => {
-            let step = match step {
-                PageSize::Small => 0,
-                PageSize::Large => 1,
-                PageSize::Huge => 2,
-            };
-            start.align_down(PAGE_SIZE).as_u64() | step << COUNT_BITS | count
-        }
+        Extent::Pages(Pages {
+            start,
+            shift,
+            count,
+        }) => start.align_down(PAGE_SIZE).as_u64() | u64::from(shift) << COUNT_BITS | count,
     }
 }
 
 #[inline]
 fn decode(what: u64) -> Extent {
     let count = what & ALL;
-    let step = match what >> COUNT_BITS & ((1 << STEP_BITS) - 1) {
-        0 => PageSize::Small,
-        1 => PageSize::Large,
-        _ => PageSize::Huge,
-    };
     if count > PAGES_ONE_BY_ONE {
         return Extent::All;
     }
     Extent::Pages(Pages {
         start: VirtAddr::new(what).align_down(PAGE_SIZE),
-        step,
+        shift: (what >> COUNT_BITS & ((1 << SHIFT_BITS) - 1)) as u32,
         count,
     })
 }
@@ -179,19 +177,20 @@ fn decode(what: u64) -> Extent {
 mod tests {
     use super::{Extent, PAGES_ONE_BY_ONE, Pages, Request};
     use crate::tlb::SpaceId;
-    use kaddr::{PAGE_SIZE, PageSize, VirtAddr};
+    use kaddr::{PAGE_SIZE, VirtAddr};
     use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 
     fn extent() -> impl Strategy<Value = Extent> {
-        let step = prop_oneof![
-            Just(PageSize::Small),
-            Just(PageSize::Large),
-            Just(PageSize::Huge)
-        ];
-        let pages = (any::<u64>(), step, 0..=PAGES_ONE_BY_ONE).prop_map(|(start, step, count)| {
-            let start = VirtAddr::new(start).align_down(PAGE_SIZE);
-            Extent::Pages(Pages { start, step, count })
-        });
+        let shift = prop_oneof![Just(12), Just(21), Just(30)];
+        let pages =
+            (any::<u64>(), shift, 0..=PAGES_ONE_BY_ONE).prop_map(|(start, shift, count)| {
+                let start = VirtAddr::new(start).align_down(PAGE_SIZE);
+                Extent::Pages(Pages {
+                    start,
+                    shift,
+                    count,
+                })
+            });
         prop_oneof![4 => pages, 1 => Just(Extent::All)]
     }
 
