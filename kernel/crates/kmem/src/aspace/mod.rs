@@ -91,6 +91,8 @@ pub struct AddressMap<A> {
     pages: u64,
     /// Where the next chosen mapping is tried.
     cursor: u64,
+    /// Where the last chosen one was tried.
+    last_cursor: u64,
 }
 
 impl<A: Clone> AddressMap<A> {
@@ -100,11 +102,13 @@ impl<A: Clone> AddressMap<A> {
             start: bounds.start.as_u64().div_ceil(PAGE_SIZE),
             end: (bounds.end.as_u64() >> PAGE_SHIFT).max(bounds.start.as_u64().div_ceil(PAGE_SIZE)),
         };
+        let cursor = gaps::first_cursor(bounds, random);
         Self {
             bounds,
             mappings: SortedMap::new(),
             pages: 0,
-            cursor: gaps::first_cursor(bounds, random),
+            cursor,
+            last_cursor: cursor,
         }
     }
 
@@ -215,6 +219,7 @@ impl<A: Clone> AddressMap<A> {
         }
         self.pages += pages;
         if matches!(place, Place::Chosen { .. }) {
+            self.last_cursor = self.cursor;
             self.cursor = start + pages;
         }
         Ok(start)
@@ -285,8 +290,9 @@ impl<A: Clone> AddressMap<A> {
         let mapping = self.mappings.remove(start)?;
         self.pages -= mapping.pages;
         if self.cursor == mapping.end() {
-            // What was chosen last and is gone can be used again, with the page tables that it had.
-            self.cursor = mapping.start;
+            // What was chosen last and is gone can be used again, with the page tables that it had, and the gap before it:
+            // else a mapping that comes and goes would wander through the space.
+            self.cursor = self.last_cursor.min(mapping.start);
         }
         Some(mapping)
     }

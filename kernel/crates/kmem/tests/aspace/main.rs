@@ -197,6 +197,22 @@ proptest! {
     }
 
     /// Different numbers give different places, all over the space.
+    /// It would need page tables of its own again and again.
+    #[test]
+    fn a_mapping_that_comes_and_goes_stays_near(seed in any::<u64>(), randoms in prop::collection::vec(any::<u64>(), 2..200)) {
+        let mut map = space(USER_END / PAGE_SIZE, seed);
+        let mut choose = |random: u64| {
+            let start = map
+                .map(Place::Chosen { random, align: 1 }, 3, 0, 0, Rights::READ, Rights::READ)
+                .expect("room");
+            map.remove(start).expect("it is there");
+            start
+        };
+        let starts: Vec<u64> = randoms.into_iter().map(&mut choose).collect();
+        let (low, high) = (starts.iter().min(), starts.iter().max());
+        prop_assert!(high.unwrap() - low.unwrap() < 16);
+    }
+
     #[test]
     fn chosen_places_differ_between_spaces(seeds in prop::collection::hash_set(any::<u64>(), 32)) {
         let places: std::collections::HashSet<u64> = seeds
