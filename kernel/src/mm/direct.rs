@@ -95,6 +95,7 @@ impl TableMemory for DirectMemory {
 }
 
 /// Fills a frame with zeros.
+#[inline]
 pub fn zero(frame: Frame) {
     let address = phys_to_virt(frame.start()).as_u64() as *mut u64;
     // SAFETY: a frame of memory in the direct map, owned by the caller (invariants 1 and 4).

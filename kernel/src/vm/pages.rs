@@ -61,6 +61,7 @@ impl Supply for Frames {
     type Small = Small;
     type Large = Large;
 
+    #[inline]
     fn zeroed(&mut self) -> Option<Small> {
         let frame = mm::allocate(Purpose::User)?;
         direct::zero(frame);
@@ -86,10 +87,12 @@ impl Supply for Frames {
         Some(copy)
     }
 
+    #[inline]
     fn charge(&mut self, pages: u64) -> Result<(), OverLimit> {
         self.0.charge(pages)
     }
 
+    #[inline]
     fn uncharge(&mut self, pages: u64) {
         self.0.uncharge(pages);
     }

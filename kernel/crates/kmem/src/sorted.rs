@@ -93,7 +93,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
     }
 
     /// The chunk that `key` is in, or belongs into, and how many of its entries have keys up to it.
-    #[inline]
+    #[inline(always)]
     fn locate(&self, key: K) -> (usize, usize) {
         let (at, place) = self.recent.get();
         let rest = self.chunks.get(at).and_then(|chunk| chunk.get(place..));
@@ -106,6 +106,7 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.search(key)
     }
 
+    #[inline(never)]
     fn search(&self, key: K) -> (usize, usize) {
         let at = self.chunk_of(key);
         let chunk = self.chunks.get(at).map_or(&[][..], Vec::as_slice);

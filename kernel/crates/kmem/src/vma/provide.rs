@@ -125,6 +125,7 @@ impl<S: Supply> Area<S> {
     }
 
     /// Gives a page that has none a frame.
+    #[inline(always)]
     pub(super) fn add(&mut self, key: u64, supply: &mut S) -> Result<Frame, AreaError> {
         supply.charge(1)?;
         let added = supply
@@ -142,6 +143,7 @@ impl<S: Supply> Area<S> {
     }
 
     /// Gives a whole aligned run one large page, if the area has all of it, nothing is there yet, and there is one.
+    #[inline(never)]
     fn add_large(&mut self, key: u64, supply: &mut S) -> Option<Frame> {
         let first = key - key % LARGE_PAGES;
         let is_whole = first.checked_add(LARGE_PAGES)? <= self.pages;
