@@ -73,6 +73,7 @@ impl Requests {
 
     /// To be called on the requests of a processor that is asked, with the number of the one that asks. Returns whether it
     /// must be interrupted: not when another processor has rung and was not heard yet, as that one does it.
+    #[inline]
     pub fn ring(&self, from: u32) -> bool {
         let Some(word) = self.incoming.get((from / WORD) as usize) else {
             return false;
@@ -88,6 +89,7 @@ impl Requests {
 
     /// Carries out what other processors, of which there are `processors`, ask of this one. `of` finds their requests. Returns
     /// how many there were.
+    #[inline]
     pub fn serve<'a>(
         &self,
         processors: u32,
@@ -95,25 +97,27 @@ impl Requests {
         mut carry_out: impl FnMut(Request),
     ) -> u32 {
         let mut served = 0;
-        let words = processors.div_ceil(WORD) as usize;
-        for (index, word) in self.incoming.iter().take(words).enumerate() {
-            if word.load(Ordering::Relaxed) == 0 {
-                continue;
+        let mut first = 0;
+        for word in &self.incoming {
+            if first >= processors {
+                break;
             }
-            // Acquire: see `ring`. A bit that is set after this comes with an interrupt.
-            let mut bits = word.swap(0, Ordering::Acquire);
-            while bits != 0 {
-                let from = index as u32 * WORD + bits.trailing_zeros();
-                bits &= bits - 1;
-                if let Some(other) = of(from) {
-                    carry_out(core::array::from_fn(|word| {
-                        other.request[word].load(Ordering::Relaxed)
-                    }));
-                    // Release: it is done when the other one sees it. After this the other's request may change.
-                    other.waiting.fetch_sub(1, Ordering::Release);
-                    served += 1;
+            if word.load(Ordering::Relaxed) != 0 {
+                // Acquire: see `ring`. A bit that is set after this comes with an interrupt.
+                let mut bits = word.swap(0, Ordering::Acquire);
+                while bits != 0 {
+                    let from = first | bits.trailing_zeros();
+                    bits &= bits - 1;
+                    if let Some(other) = of(from) {
+                        let [one, two, three] = &other.request;
+                        carry_out([one, two, three].map(|word| word.load(Ordering::Relaxed)));
+                        // Release: it is done when the other one sees it. After this the other's request may change.
+                        other.waiting.fetch_sub(1, Ordering::Release);
+                        served += 1;
+                    }
                 }
             }
+            first += WORD;
         }
         served
     }
