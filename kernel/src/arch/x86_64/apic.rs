@@ -107,8 +107,7 @@ fn read(register: u32) -> u32 {
         if is_x2apic() {
             Msr::new(X2APIC_MSRS + register).read() as u32
         } else {
-            ((PAGE.load(Ordering::Relaxed) + u64::from(register) * 16) as *const u32)
-                .read_volatile()
+            in_page(register).read_volatile()
         }
     }
 }
@@ -119,10 +118,16 @@ fn write(register: u32, value: u32) {
         if is_x2apic() {
             Msr::new(X2APIC_MSRS + register).write(u64::from(value));
         } else {
-            ((PAGE.load(Ordering::Relaxed) + u64::from(register) * 16) as *mut u32)
-                .write_volatile(value);
+            in_page(register).write_volatile(value);
         }
     }
+}
+
+/// Where a register lies when they are not MSRs.
+#[inline]
+fn in_page(register: u32) -> *mut u32 {
+    let page = PAGE.load(Ordering::Relaxed);
+    page.wrapping_add(u64::from(register) * 16) as *mut u32
 }
 
 /// Acknowledges the interrupt that is being handled.
@@ -149,13 +154,17 @@ fn command(apic_id: u32, low: u32) {
         unsafe { Msr::new(X2APIC_MSRS + COMMAND_LOW).write(value) };
         return;
     }
-    write(COMMAND_HIGH, apic_id << 24);
-    write(COMMAND_LOW, low);
-    for _ in 0..SEND_PATIENCE {
-        if read(COMMAND_LOW) & COMMAND_PENDING == 0 {
-            return;
+    let (high_half, low_half) = (in_page(COMMAND_HIGH), in_page(COMMAND_LOW));
+    // SAFETY: the two halves of the same register, mapped by `init_boot`; a write to the low one sends (invariant 8).
+    unsafe {
+        high_half.write_volatile(apic_id << 24);
+        low_half.write_volatile(low);
+        for _ in 0..SEND_PATIENCE {
+            if low_half.read_volatile() & COMMAND_PENDING == 0 {
+                return;
+            }
+            core::hint::spin_loop();
         }
-        core::hint::spin_loop();
     }
 }
 
