@@ -20,6 +20,7 @@ pub(super) enum Change {
 
 impl Change {
     /// The entry that replaces a leaf.
+    #[inline]
     fn apply(self, value: u64, size: PageSize) -> u64 {
         match self {
             Self::Unmap => 0,

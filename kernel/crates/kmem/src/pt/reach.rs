@@ -61,21 +61,31 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
     }
 
     /// Counts entries that went out of use in the table that was reached; tables that are empty then go.
+    #[inline]
     pub(super) fn count_gone(&mut self, reached: &Reached, run: Run, gone: u64, flush: &mut Flush) {
-        let (mut level, mut gone) = (reached.level, gone);
-        let mut entry = reached.entry;
-        while let Some(at) = entry {
-            if self.is_shared(level + 1, run.first) || !self.count_down(at, gone, flush) {
+        if let Some(entry) = reached.entry
+            && !self.is_shared(reached.level + 1, run.first)
+            && self.count_down(entry, gone, flush)
+        {
+            self.count_tables_gone(reached.level + 1, run, flush);
+        }
+    }
+
+    /// Counts the entry for a table that went, in its table of this level; and so on upward.
+    #[cold]
+    fn count_tables_gone(&mut self, level: u8, run: Run, flush: &mut Flush) {
+        let mut level = level;
+        while let Some(entry) = self.reach(run, level).entry {
+            if self.is_shared(level + 1, run.first) || !self.count_down(entry, 1, flush) {
                 return;
             }
             level += 1;
-            gone = 1;
-            entry = self.reach(run, level).entry;
         }
     }
 
     /// Counts entries that went out of use in the table that `entry` points to. If it is empty then, it goes, and so does
     /// the entry: the answer is true.
+    #[inline]
     pub(super) fn count_down(&mut self, entry: PhysAddr, gone: u64, flush: &mut Flush) -> bool {
         if gone == 0 {
             return false;
