@@ -1,16 +1,18 @@
 //! The `cmd=` option of the command line: runs programs from boot modules, one line after the other.
 //!
 //! A line is a program's name and its arguments. `@all NAME ...` runs one copy on every CPU, each pinned to
-//! its own; `@restart` restarts the machine. The status of the whole is the last one that was not zero.
+//! its own; `@inject NAME ...` runs it again and again, each time with another allocation that fails (see
+//! `mm::inject`); `@restart` restarts the machine. The status of the whole is the last one that was not zero.
 
 use alloc::vec::Vec;
 
 use kboot::cmdline::{Command, commands};
 
 use crate::arch::current::percpu;
+use crate::boot::{self, Module};
 use crate::process::loader;
 use crate::sched::thread::Affinity;
-use crate::{boot, power, process};
+use crate::{power, process};
 
 /// Status of a line whose program does not exist or could not be started, as shells have it.
 const NOT_FOUND: u64 = 127;
@@ -41,17 +43,26 @@ fn run_line(command: &Command<'_>) -> u64 {
                 .map(|cpu| Affinity::Pinned(cpu.index));
             start_and_wait(words, places.collect())
         }
+        ["@inject", words @ ..] => injection::run(words),
         words => start_and_wait(words, [Affinity::Any].into()),
     }
 }
 
-fn start_and_wait(words: &[&str], places: Vec<Affinity>) -> u64 {
-    let Some(name) = words.first() else { return 0 };
-    let Some(module) = boot::info().module(name) else {
+/// The boot module with a name; a message when there is none.
+fn find(name: &str) -> Option<&'static Module> {
+    let module = boot::info().module(name);
+    if module.is_none() {
         log::error!(
             "there is no program '{name}'; the boot modules are: {}",
             Names
         );
+    }
+    module
+}
+
+fn start_and_wait(words: &[&str], places: Vec<Affinity>) -> u64 {
+    let Some(name) = words.first() else { return 0 };
+    let Some(module) = find(name) else {
         return NOT_FOUND;
     };
     let mut running = Vec::new();
@@ -74,6 +85,18 @@ fn start_and_wait(words: &[&str], places: Vec<Affinity>) -> u64 {
     }
     status
 }
+
+#[cfg(not(feature = "fault-injection"))]
+mod injection {
+    /// Says that it cannot be done.
+    pub fn run(_words: &[&str]) -> u64 {
+        log::error!("this kernel was built without the feature fault-injection");
+        super::NOT_FOUND
+    }
+}
+
+#[cfg(feature = "fault-injection")]
+mod injection;
 
 /// The names of all modules, separated by blanks.
 struct Names;

@@ -5,6 +5,7 @@ use alloc::format;
 use kaddr::{Frame, LARGE, PAGE_SIZE, PhysAddr, PhysRange};
 use kmem::frame::FreeError;
 
+use super::pages;
 use super::tools::{Account, check_each_cpu};
 use super::{Outcome, check};
 use crate::arch::current::time;
@@ -99,6 +100,15 @@ pub fn purposes_add_up() -> Outcome {
             purpose.name()
         );
     }
+    // Of the kernel's tables only the top-level one is not in the walk.
+    let (counted, walked) = (
+        after.used_for(Purpose::KernelTable),
+        pages::kernel_tables() + 1,
+    );
+    check!(
+        counted == walked,
+        "{counted} page tables of the kernel are counted, {walked} are there"
+    );
     for reading in [before, during, after] {
         check!(
             reading.free + reading.used() == reading.total,

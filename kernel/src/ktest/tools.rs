@@ -8,13 +8,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use kaddr::PAGE_SIZE;
 use x86_64::instructions::interrupts;
 
-use super::pages;
 use crate::arch::current::percpu::{self, PerCpu};
 use crate::arch::current::{IrqLock, time};
-use crate::mm::{self, heap, stack};
+use crate::mm::Held;
 use crate::sched;
 use crate::sched::thread::{Affinity, Thread};
 
@@ -122,46 +120,24 @@ pub fn check_each_cpu<R: Send + 'static>(
         .collect()
 }
 
-/// What is in use at one moment. Two of them are equal when nothing was lost in between: every frame is free, or
-/// mapped for the heap, or in a kernel stack, or a page table of the kernel's half; so the sum of the four is constant.
+/// What is in use at one moment, with the threads that there are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Account {
-    /// Free frames, and those of heap, stacks and kernel page tables.
-    frames: u64,
-    /// Bytes on the heap.
-    heap: u64,
-    /// Kernel stacks that are not in the pool.
-    stacks: usize,
-    /// Threads.
+    held: Held,
     threads: usize,
 }
 
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            frames,
-            heap,
-            stacks,
-            threads,
-        } = self;
-        write!(
-            f,
-            "{frames} frames, {heap} bytes of heap, {stacks} stacks, {threads} threads"
-        )
+        write!(f, "{}, {} threads", self.held, self.threads)
     }
 }
 
 impl Account {
     /// Counts.
     pub fn now() -> Self {
-        let heap = heap::usage();
-        let (made, pooled) = stack::counts();
-        let free = mm::statistics().free;
-        let stacks = made as u64 * (stack::SIZE / PAGE_SIZE);
         Self {
-            frames: free + heap.mapped / PAGE_SIZE + stacks + pages::kernel_tables(),
-            heap: heap.used,
-            stacks: made - pooled,
+            held: Held::now(),
             threads: sched::thread_count(),
         }
     }

@@ -6,6 +6,7 @@
 pub mod direct;
 pub mod frames;
 pub mod heap;
+mod held;
 mod init;
 pub mod inject;
 pub mod layout;
@@ -15,6 +16,7 @@ pub mod stack;
 
 pub use direct::{DirectMemory, phys_to_virt};
 pub use frames::{Purpose, Stock, allocate, allocate_large, free, free_large, statistics};
+pub use held::Held;
 pub use init::{init, reclaim_boot_loader, tables_are_loaded};
 pub use kmem::pt::MapError;
 pub use objects::Objects;
@@ -25,7 +27,10 @@ use ksync::IrqLockGuard;
 use spin::Once;
 
 use crate::arch::current::{Irq, IrqLock, shootdown};
+use crate::boot;
 use layout::DEVICES;
+
+const MIB: u64 = 1 << 20;
 
 static KERNEL_TABLES: Once<IrqLock<PageTable>> = Once::new();
 /// Next free address for device mappings; they are never undone.
@@ -55,11 +60,14 @@ impl FrameSource for TableFrames {
     }
 }
 
-/// The most pages that a program may use, with the programs that it makes, if nobody says otherwise: what is left when
-/// a quarter of all memory is kept for others.
+/// The most pages that a program of the command line may use, with the programs that it makes: what `program-memory=`
+/// says, in MiB, or what is left when a quarter of all memory is kept for others.
 pub fn default_limit() -> u64 {
     let total = statistics().total;
-    total - total / 4
+    let most = total - total / 4;
+    let pages = |mib: u64| mib.saturating_mul(MIB / PAGE_SIZE);
+    let option = boot::info().options().number("program-memory");
+    option.map_or(most, |mib| pages(mib).min(most))
 }
 
 /// Maps fresh frames, with any content, at a range of the kernel's half.

@@ -172,7 +172,7 @@ pub fn start_thread(
         .add_thread(&thread)
         .map_err(|_| LoadError::OutOfMemory)?;
     if let Err(error) = sched::add(thread.clone()) {
-        process.thread_leaves(&thread);
+        process.withdraw_thread(&thread);
         return Err(error.into());
     }
     Ok(thread)

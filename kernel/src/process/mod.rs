@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::{Error, Handle, ObjectType, Rights};
+use kmem::sorted::SortedMap;
 use ksync::{AllocError, Arc};
 
 use crate::arch::current::IrqLock;
@@ -20,6 +21,26 @@ use crate::object::{Binding, HandleTable, Object};
 use crate::sched::{self, thread::Thread};
 use crate::vm::{Account, AddressSpace};
 use exception::Exceptions;
+
+/// Processes that have threads, by number.
+static RUNNING: IrqLock<SortedMap<u64, Arc<Process>>> = IrqLock::new(SortedMap::new());
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// Ends all processes that have threads. Those that the calling thread waits for end a little later.
+#[cfg(feature = "fault-injection")]
+pub fn end_all(exit: Exit) {
+    let mut from = 0;
+    let next = |from| {
+        let running = RUNNING.lock();
+        running
+            .ceiling(from)
+            .map(|(id, process)| (id, process.clone()))
+    };
+    while let Some((id, process)) = next(from) {
+        process.end(exit);
+        from = id + 1;
+    }
+}
 
 /// The most threads of a process.
 pub const THREADS_MAX: usize = 1024;
@@ -61,8 +82,19 @@ struct State {
     waiters: Vec<Arc<Thread>>,
 }
 
+impl State {
+    /// Takes a thread off the list.
+    fn remove(&mut self, thread: &Thread) -> Option<Arc<Thread>> {
+        let mut threads = self.threads.iter();
+        let place = threads.position(|other| core::ptr::eq(other.as_ptr(), thread))?;
+        Some(self.threads.swap_remove(place))
+    }
+}
+
 /// A running program.
 pub struct Process {
+    /// Unique for the life of the system.
+    id: u64,
     name: Text<32>,
     account: Arc<Account>,
     space: AddressSpace,
@@ -82,6 +114,7 @@ impl Process {
     pub fn new(name: &str, account: Arc<Account>) -> Result<Arc<Self>, AllocError> {
         let space = AddressSpace::new(account.clone()).map_err(|_| AllocError)?;
         Arc::try_new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name: Text::new(name),
             account,
             space,
@@ -202,8 +235,32 @@ impl Process {
             .threads
             .try_reserve(1)
             .map_err(|_| Error::OutOfMemory)?;
+        if state.threads.is_empty()
+            && let Some(process) = &thread.process
+        {
+            let mut running = RUNNING.lock();
+            let entered = running.insert(self.id, process.clone());
+            entered.map_err(|_| Error::OutOfMemory)?;
+        }
         state.threads.push(thread.clone());
         Ok(())
+    }
+
+    /// Takes a thread off the list that was entered but could not be started.
+    pub fn withdraw_thread(&self, thread: &Thread) {
+        let (gone, process) = {
+            let mut state = self.state.lock();
+            let gone = state.remove(thread);
+            let is_last = state.threads.is_empty();
+            (gone, if is_last { self.leave_running() } else { None })
+        };
+        drop((gone, process));
+        self.release_if_empty();
+    }
+
+    /// Takes the process off the list of those that have threads. The reference is to be dropped when no lock is held.
+    fn leave_running(&self) -> Option<Arc<Self>> {
+        RUNNING.lock().remove(self.id)
     }
 
     /// Ends the process: the first call says how. Its threads leave when they would return to user mode; if there are
@@ -232,11 +289,7 @@ impl Process {
     pub fn thread_leaves(&self, thread: &Thread) {
         let gone = {
             let mut state = self.state.lock();
-            let place = state
-                .threads
-                .iter()
-                .position(|other| core::ptr::eq(other.as_ptr(), thread));
-            let gone = place.map(|index| state.threads.swap_remove(index));
+            let gone = state.remove(thread);
             if state.threads.is_empty() && state.phase == Phase::Alive {
                 state.phase = Phase::Ending(Exit::Status(0));
             }
@@ -268,6 +321,7 @@ impl Process {
             state.phase = Phase::Ended(exit);
             (core::mem::take(&mut state.waiters), state.on_exit.take())
         };
+        drop(self.leave_running());
         if let Some(binding) = on_exit {
             binding.signal();
         }

@@ -55,7 +55,7 @@ pub fn create(
     let handle = process.add_handle(Object::Thread(thread.clone()), RIGHTS)?;
     let started = target.add_thread(&thread).and_then(|()| {
         sched::add(thread.clone()).map_err(|_| {
-            target.thread_leaves(&thread);
+            target.withdraw_thread(&thread);
             Error::OutOfMemory
         })
     });

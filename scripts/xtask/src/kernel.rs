@@ -11,6 +11,8 @@ pub enum Kernel {
     /// the jsix kernel
     #[default]
     Jsix,
+    /// the same with free memory poisoned, and with allocations that @inject makes fail
+    JsixChecked,
     /// the kernel that prints what the boot loader told it, at base revision 2
     Conformance,
     /// the same at base revision 3
@@ -23,8 +25,9 @@ pub enum Kernel {
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Jsix,
+        Self::JsixChecked,
         Self::Conformance,
         Self::ConformanceRev3,
         Self::ConformancePie,
@@ -34,7 +37,7 @@ impl Kernel {
     /// The package, and the name of the binary that cargo builds.
     pub fn package(self) -> &'static str {
         match self {
-            Self::Jsix => "kernel",
+            Self::Jsix | Self::JsixChecked => "kernel",
             _ => "conformance",
         }
     }
@@ -43,6 +46,7 @@ impl Kernel {
     pub fn feature(self) -> Option<&'static str> {
         match self {
             Self::Jsix | Self::Conformance => None,
+            Self::JsixChecked => Some("checked"),
             Self::ConformanceRev3 => Some("rev3"),
             Self::ConformancePie => Some("pie"),
             Self::ConformanceWide => Some("wide"),
@@ -53,16 +57,22 @@ impl Kernel {
     pub fn file(self) -> &'static str {
         match self {
             Self::Jsix | Self::Conformance => self.package(),
+            Self::JsixChecked => "kernel-checked",
             Self::ConformanceRev3 => "conformance-rev3",
             Self::ConformancePie => "conformance-pie",
             Self::ConformanceWide => "conformance-wide",
         }
     }
 
+    /// Whether it is jsix, and not the conformance kernel.
+    pub fn is_jsix(self) -> bool {
+        matches!(self, Self::Jsix | Self::JsixChecked)
+    }
+
     /// What the end of a run means for this kernel: the conformance kernel ends well with a status of its own.
     pub fn finished(self, verdict: Verdict) -> Verdict {
         match (self, verdict) {
-            (Self::Jsix, verdict) => verdict,
+            (kernel, verdict) if kernel.is_jsix() => verdict,
             (_, Verdict::Status(CONFORMANCE_DONE)) => Verdict::PoweredOff,
             (_, verdict) => verdict,
         }

@@ -108,7 +108,7 @@ fn entries(workspace: &Workspace, recipe: &Recipe) -> Result<Vec<Entry>> {
     add("limine.conf", conf.into_bytes());
 
     add("boot/kernel", stripped(workspace, recipe.kernel.file())?);
-    if recipe.kernel != Kernel::Jsix {
+    if !recipe.kernel.is_jsix() {
         add(INTERNAL_MODULE.0, INTERNAL_MODULE.1.to_vec());
     }
     for module in modules {

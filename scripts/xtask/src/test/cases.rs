@@ -315,6 +315,15 @@ pub fn all() -> Vec<Case> {
         suite("vm-64-mib", "test vm", 2, 64),
         suite("vm-stress-1", "test stress 10", 1, 256),
         suite("vm-stress-4", "test stress 60", 4, 512),
+        // With free memory poisoned.
+        Case {
+            kernel: Kernel::JsixChecked,
+            ..suite("vm-checked", "test vm; test stress 5", 2, 256)
+        },
+        Case {
+            kernel: Kernel::JsixChecked,
+            ..ktest("ktest-checked", 2)
+        },
         // A thousand programs that take all memory there is, one after the other.
         suite("hog-1000", "test hog 1000", 2, 64),
         Case {

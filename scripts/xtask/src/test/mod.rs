@@ -8,6 +8,7 @@ mod cases;
 mod faults;
 mod gdb;
 mod host;
+mod injection;
 mod lint;
 mod report;
 mod special;

@@ -3,7 +3,7 @@
 use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
 use super::report::Outcome;
-use super::{faults, gdb};
+use super::{faults, gdb, injection};
 use crate::bench::{self, Measured, Tools};
 use crate::bootconf::Loader;
 use crate::cli::Benchmark;
@@ -51,6 +51,26 @@ pub const SPECIALS: &[Special] = &[
     Special {
         name: "user-faults",
         run: faults::test,
+    },
+    Special {
+        name: "inject-start",
+        run: injection::start,
+    },
+    Special {
+        name: "inject-vm-0",
+        run: |bench| injection::part(bench, 0),
+    },
+    Special {
+        name: "inject-vm-1",
+        run: |bench| injection::part(bench, 1),
+    },
+    Special {
+        name: "inject-vm-2",
+        run: |bench| injection::part(bench, 2),
+    },
+    Special {
+        name: "inject-vm-3",
+        run: |bench| injection::part(bench, 3),
     },
     Special {
         name: "gdb",

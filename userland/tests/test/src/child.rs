@@ -119,6 +119,11 @@ unsafe extern "C" {
     static child_end: u8;
 }
 
+/// Bit of a child's event: it has ended.
+const EXIT: u64 = 1;
+/// Bit of a child's event: it has faulted, and waits.
+const FAULT: u64 = 2;
+
 /// What a child does.
 #[derive(Clone, Copy)]
 pub enum Code {
@@ -171,7 +176,7 @@ impl Child {
         let process = Owned(call::process_create("child")?);
         area.map_at(process.0, CODE, 0, 1, RX)?.keep();
         let exit = Owned(call::event_create()?);
-        call::process_on_exit(process.0, exit.0, 1)?;
+        call::process_on_exit(process.0, exit.0, EXIT)?;
         Ok(Self { process, exit })
     }
 
@@ -190,7 +195,7 @@ impl Child {
 
     /// Waits for its end.
     pub fn end(&self) -> Result<End, Error> {
-        call::event_wait(self.exit.0, 1)?;
+        call::event_wait(self.exit.0, EXIT)?;
         let info = call::process_info(self.handle())?;
         match info.state {
             EXITED => Ok(End::Status(info.status)),
@@ -205,12 +210,15 @@ impl Child {
         self.end()
     }
 
-    /// Runs code that faults; returns the report. The child goes on when `answer` is called with its thread.
+    /// Runs code that faults; returns the report. The child goes on when `exception_resume` is called with its thread.
     pub fn fault(&self, code: Code, argument: u64) -> Result<Exception, Error> {
-        let event = Owned(call::event_create()?);
-        call::process_on_exception(self.handle(), event.0, 1)?;
+        call::process_on_exception(self.handle(), self.exit.0, FAULT)?;
         self.start(code, argument)?;
-        call::event_wait(event.0, 1)?;
+        let bits = call::event_wait(self.exit.0, EXIT | FAULT)?;
+        if bits & EXIT != 0 {
+            // It has ended without a report; whoever waits for the end shall see it, too.
+            call::event_signal(self.exit.0, EXIT)?;
+        }
         call::exception_read(self.handle())
     }
 

@@ -1,7 +1,7 @@
 //! Threads of this program, each with a stack of its own from a guarded area.
 
 use sys::abi::Error;
-use sys::{call, thread};
+use sys::{call, println, thread};
 
 use crate::area::{Area, Mapping, Owned, PAGE, RW};
 use crate::harness::Env;
@@ -68,8 +68,15 @@ impl Crew {
                     done: crew.done.0.0,
                 });
             }
-            let handle = thread::spawn(env.own, begin, task, task, cpu)?;
-            call::handle_close(handle)?;
+            match thread::spawn(env.own, begin, task, task, cpu) {
+                Ok(handle) => call::handle_close(handle)?,
+                Err(error) if crew.threads == 0 => return Err(error),
+                Err(error) => {
+                    // Those that run need their stacks, and may wait for this one for ever.
+                    println!(env.context, "thread {index} of {count}: {error}");
+                    call::process_exit(1);
+                }
+            }
             crew.threads |= 1 << index;
         }
         Ok(crew)

@@ -187,7 +187,7 @@ pub fn zeroed_once(env: &Env<'_>) -> Outcome {
 /// Areas, mappings and children in a loop: nothing stays.
 pub fn everything_comes_back(env: &Env<'_>) -> Outcome {
     let before = env.free();
-    for round in 0..50 {
+    for round in 0..10 {
         let area = Area::open(100 + round).must(env, "create")?;
         let view = area.map(env.own, 0, 100, RW).must(env, "map")?;
         for page in (0..100).step_by(7) {

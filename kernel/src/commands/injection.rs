@@ -1,0 +1,119 @@
+//! `@inject`: a program is run again and again, and each time the next of the allocations that it causes fails, until none is
+//! left that could. Whatever happens to the program: the kernel goes on, the program ends, and all that it had comes back.
+
+use super::{NOT_FOUND, find};
+use crate::arch::current::time;
+use crate::boot::Module;
+use crate::mm::{Held, inject};
+use crate::process::{self, Exit, loader};
+use crate::sched::{self, thread::Affinity};
+
+/// Longer than any run takes.
+const LIMIT_NS: u64 = 20_000_000_000;
+/// How long what a program held may take to come back.
+const SETTLE_NS: u64 = 3_000_000_000;
+/// Status when something was lost, or a program did not end.
+const FAILED: u64 = 1;
+/// The exit code of a program that had to be ended.
+const STUCK: u64 = 99;
+
+/// Runs a program with each allocation failing in turn; 0 when all is well.
+pub fn run(words: &[&str]) -> u64 {
+    let Some(name) = words.first() else { return 0 };
+    let Some(module) = find(name) else {
+        return NOT_FOUND;
+    };
+    // Without failures first: there the kernel also makes what it keeps for good.
+    for _ in 0..2 {
+        let (exit, _) = once(module, words, 0);
+        if exit != Some(Exit::Status(0)) {
+            log::error!("'{name}' fails even if no allocation does: {exit:?}");
+            return FAILED;
+        }
+    }
+    let line = Line(words);
+    let mut before = settle(None);
+    let mut n = 1;
+    let mut has_grown = false;
+    loop {
+        let (exit, was_reached) = once(module, words, n);
+        if exit == Some(Exit::Status(STUCK)) {
+            log::error!("'{line}' does not end when allocation {n} fails");
+            return FAILED;
+        }
+        let after = settle(Some(before));
+        let grows = after.is_more_than(&before);
+        if grows && has_grown {
+            log::error!("'{line}' leaks when allocation {n} fails: before {before}; after {after}");
+            return FAILED;
+        }
+        if grows {
+            // A list of the kernel's may have grown for good, as it does once; a leak grows again.
+            log::debug!("'{line}', allocation {n}: before {before}; after {after}");
+            (before, has_grown) = (after, true);
+            continue;
+        }
+        (before, has_grown) = (after, false);
+        if !was_reached {
+            log::info!(
+                "'{line}' was run with {} allocations failing, one at a time: nothing was lost",
+                n - 1
+            );
+            return 0;
+        }
+        n += 1;
+    }
+}
+
+/// Runs the program once, with the `n`-th allocation failing. Returns how it ended, if it was started at all, and whether
+/// there were so many.
+fn once(module: &Module, words: &[&str], n: u64) -> (Option<Exit>, bool) {
+    inject::arm(n);
+    let started = loader::start(module, words, Affinity::Any);
+    let exit = started.ok().map(|process| {
+        let end = time::now_ns() + LIMIT_NS;
+        loop {
+            if let Some(exit) = process.ended() {
+                return exit;
+            }
+            if time::now_ns() > end {
+                process.end(Exit::Status(STUCK));
+            }
+            sched::yield_now();
+        }
+    });
+    let was_reached = inject::disarm();
+    // Those that it made and did not come to end.
+    process::end_all(Exit::Status(STUCK));
+    (exit, was_reached)
+}
+
+/// What is in use when it is as expected, or does not change any more.
+fn settle(expected: Option<Held>) -> Held {
+    let end = time::now_ns() + SETTLE_NS;
+    let mut last = Held::now();
+    loop {
+        if Some(last) == expected || time::now_ns() > end {
+            return last;
+        }
+        sched::yield_now();
+        let now = Held::now();
+        if expected.is_none() && now == last && sched::thread_count() == 1 {
+            return now;
+        }
+        last = now;
+    }
+}
+
+/// The words of a command.
+struct Line<'a>(&'a [&'a str]);
+
+impl core::fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        for (index, word) in self.0.iter().enumerate() {
+            let blank = if index == 0 { "" } else { " " };
+            write!(f, "{blank}{word}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! Every allocation that a program causes fails once: the kernel goes on, and nothing is lost. The program `test` is run so
+//! with each test of its suite.
+
+use regex::Regex;
+
+use super::boot::{Bench, Booted, tail};
+use super::report::Outcome;
+use crate::bootconf::{KernelLine, Loader};
+use crate::error::Result;
+use crate::kernel::Kernel;
+use crate::prepare::Recipe;
+use crate::qemu::args::Spec;
+use crate::qemu::outcome::Verdict;
+
+/// The suite's tests are dealt out to so many boots.
+const PARTS: usize = 4;
+/// What the kernel says of a program that was run with every failure.
+const DONE: &str = "allocations failing, one at a time: nothing was lost";
+/// Programs that fault for want of memory would fill the log; and memory that tests use up is little, so that its
+/// end is near.
+const WORDS: &str = "log=info,process=off,test=off program-memory=20";
+
+/// A small program, and its start on two processors.
+pub fn start(bench: &Bench<'_>) -> Outcome {
+    let lines = ["@inject hello".to_owned(), "@inject test list".to_owned()];
+    inject(bench, "inject-start", 2, &lines).unwrap_or_else(Outcome::from)
+}
+
+/// One part of the suite.
+pub fn part(bench: &Bench<'_>, number: usize) -> Outcome {
+    suite(bench, number).unwrap_or_else(Outcome::from)
+}
+
+fn suite(bench: &Bench<'_>, number: usize) -> Result<Outcome> {
+    let list = boot(bench, &format!("inject-list-{number}"), 1, "test list", "")?;
+    let names = names(&list.log);
+    if names.len() < PARTS || list.verdict != Verdict::PoweredOff {
+        return Ok(Outcome::Failed(format!(
+            "the program test gave no list: {}\n{}",
+            list.verdict,
+            tail(&list.log, &list.path)
+        )));
+    }
+    let lines: Vec<String> = names
+        .iter()
+        .skip(number)
+        .step_by(PARTS)
+        .map(|name| format!("@inject test {name}"))
+        .collect();
+    inject(bench, &format!("inject-vm-{number}"), 1, &lines)
+}
+
+fn inject(bench: &Bench<'_>, name: &str, cpus: u32, lines: &[String]) -> Result<Outcome> {
+    let booted = boot(bench, name, cpus, &lines.join("; "), WORDS)?;
+    let done = booted.log.lines().filter(|line| line.ends_with(DONE));
+    if booted.verdict == Verdict::PoweredOff && done.count() == lines.len() {
+        return Ok(Outcome::Passed);
+    }
+    Ok(Outcome::Failed(format!(
+        "{}\n{}",
+        booted.verdict,
+        tail(&booted.log, &booted.path)
+    )))
+}
+
+fn boot(bench: &Bench<'_>, name: &str, cpus: u32, cmd: &str, words: &str) -> Result<Booted> {
+    let mut line = KernelLine::default();
+    line.quoted("cmd", cmd)?;
+    line.raw(words)?;
+    let recipe = Recipe {
+        kernel: Kernel::JsixChecked,
+        loader: Loader::Shim,
+        line,
+        keys: &[],
+    };
+    let spec = Spec {
+        cpus,
+        memory_mib: 256,
+        ..Spec::default()
+    };
+    bench.boot(name, recipe, &spec, 900)
+}
+
+/// The tests in lines like `test: vm resize`: their suite and name.
+fn names(log: &str) -> Vec<&str> {
+    let Ok(pattern) = Regex::new(r"test: ([a-z]+ [a-z0-9-]+)\s*$") else {
+        return Vec::new();
+    };
+    log.lines()
+        .filter_map(|line| pattern.captures(line)?.get(1))
+        .map(|name| name.as_str())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn names_are_found_in_a_log() {
+        let log = "[ 1.0] cpu0 INFO  test: vm resize\r\n[ 1.1] cpu0 INFO  init: vm other thing\n\
+                   [ 1.2] cpu1 INFO  test: vm two-cpus\n[ 1.3] cpu1 INFO  test: vm: 2 passed, 0 failed\n";
+        assert_eq!(names(log), ["vm resize", "vm two-cpus"]);
+    }
+}
