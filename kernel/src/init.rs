@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use kaddr::{PhysAddr, VirtAddr};
 use kboot::acpi::Platform;
@@ -15,6 +16,7 @@ use crate::sched::thread::{Affinity, Thread};
 use crate::{acpi, boot, commands, console, crash, ktest, mm, panic, power, sched, trace};
 
 /// Takes what must be known before anything can go wrong from the command line.
+#[unsafe(link_section = ".init.text")]
 pub fn options() {
     let options = boot::info().options();
     if let Some(port) = options
@@ -32,6 +34,7 @@ pub fn options() {
 }
 
 /// Everything after the switch to our own page tables, on the boot stack. Each step is a sentence when it fails.
+#[unsafe(link_section = ".init.text")]
 pub fn run() -> ! {
     let info = boot::info();
     let reclaimed = mm::reclaim_boot_loader();
@@ -72,10 +75,34 @@ pub fn run() -> ! {
     let main = Thread::new("main", Affinity::Any, None, Box::new(main_thread));
     main.and_then(sched::add)
         .expect("there is memory for the first thread");
+    start_is_over()
+}
+
+/// The boot processor runs no code of the start any more.
+static START_IS_OVER: AtomicBool = AtomicBool::new(false);
+
+#[inline(never)]
+fn start_is_over() -> ! {
+    START_IS_OVER.store(true, Ordering::Release);
     sched::idle_loop()
 }
 
+/// Gives back what only the start needed, on the first thread.
+fn give_start_back() {
+    while !START_IS_OVER.load(Ordering::Acquire) {
+        sched::yield_now();
+    }
+    match mm::reclaim_start() {
+        Ok(frames) => log::info!(
+            "memory: {} KiB of code that only the start needed taken back",
+            frames * 4
+        ),
+        Err(error) => log::warn!("the memory of the start's code stays in use: {error}"),
+    }
+}
+
 /// Lets a panic show on the screen through the boot loader's mapping of it, until [`screen`] has one of our own.
+#[unsafe(link_section = ".init.text")]
 pub fn early_screen() {
     let info = boot::info();
     if let Some(framebuffer) = wanted_framebuffer() {
@@ -85,6 +112,7 @@ pub fn early_screen() {
     }
 }
 
+#[unsafe(link_section = ".init.text")]
 fn wanted_framebuffer() -> Option<FramebufferInfo> {
     boot::info()
         .framebuffer
@@ -92,6 +120,7 @@ fn wanted_framebuffer() -> Option<FramebufferInfo> {
 }
 
 /// Shows the log on the framebuffer, unless `fb=off` says not to.
+#[unsafe(link_section = ".init.text")]
 fn screen() {
     let Some(framebuffer) = wanted_framebuffer() else {
         return;
@@ -109,6 +138,7 @@ fn screen() {
     }
 }
 
+#[unsafe(link_section = ".init.text")]
 fn memory_report(reclaimed: u64) {
     let (free, total) = {
         let statistics = mm::statistics();
@@ -134,6 +164,7 @@ fn memory_report(reclaimed: u64) {
 }
 
 /// Local APIC and I/O APICs: everything masked but the NMI pins.
+#[unsafe(link_section = ".init.text")]
 fn interrupts(platform: &Platform) {
     let result: Result<(), MapError> = (|| {
         // SAFETY: once, on the boot CPU.
@@ -173,6 +204,7 @@ fn interrupts(platform: &Platform) {
 }
 
 /// Wires the local NMI pins of this CPU as the MADT says.
+#[unsafe(link_section = ".init.text")]
 fn set_nmi_pins(platform: &Platform, apic_id: u32) {
     let uid = platform
         .cpus
@@ -195,6 +227,7 @@ fn set_nmi_pins(platform: &Platform, apic_id: u32) {
 }
 
 /// Masks both old interrupt controllers, whose interrupts would come in over the exceptions (Intel 8259A data sheet).
+#[unsafe(link_section = ".init.text")]
 fn mask_8259() {
     for port in [0x21u16, 0xa1] {
         // SAFETY: the mask registers of the two controllers, which the MADT says exist.
@@ -203,6 +236,7 @@ fn mask_8259() {
 }
 
 /// Starts the other processors, at most as many as `maxcpus=` allows.
+#[unsafe(link_section = ".init.text")]
 fn processors(platform: &Platform) {
     let own = cpuid::apic_id();
     let limit = boot::info()
@@ -247,6 +281,7 @@ fn processors(platform: &Platform) {
 
 /// The first thread: does what the command line asks for.
 fn main_thread() {
+    give_start_back();
     let options = boot::info().options();
     if let Some(kind) = options.get("crash") {
         crash::crash(kind);

@@ -33,6 +33,7 @@ use arch::current::{boot as entry, cpuid, idt, paging, percpu, serial, shootdown
 
 /// First Rust code, on the boot loader's stack and page tables; `entered` is the time-stamp counter at the first
 /// instruction.
+#[unsafe(link_section = ".init.text")]
 extern "C" fn start(entered: u64) -> ! {
     time::set_start(entered);
     serial::init();
@@ -57,6 +58,7 @@ extern "C" fn start(entered: u64) -> ! {
     unsafe { entry::move_to(root, paging::boot_stack_top(), continue_on_own_tables) }
 }
 
+#[unsafe(link_section = ".init.text")]
 extern "C" fn continue_on_own_tables() -> ! {
     // SAFETY: the boot CPU's first step on its own tables.
     unsafe {

@@ -49,6 +49,7 @@ impl PhysRead for Memory {
 ///
 /// # Errors
 /// When there is no MADT to be found at this root pointer.
+#[unsafe(link_section = ".init.text")]
 pub fn init(rsdp: PhysAddr) -> Result<&'static Platform, TableError> {
     let (platform, tables) = Platform::discover(&Memory, rsdp.as_u64())?;
     for refused in tables.refused() {

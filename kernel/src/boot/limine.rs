@@ -109,6 +109,7 @@ static STORAGE: Storage = Storage(UnsafeCell::new(BootInfo {
 ///
 /// # Safety
 /// Once, on the boot CPU, while the boot loader's memory is untouched (invariant 3).
+#[unsafe(link_section = ".init.text")]
 pub unsafe fn collect() -> Result<&'static BootInfo, BootError> {
     // SAFETY: the only access before the reference below is given out (caller).
     let info = unsafe { &mut *STORAGE.0.get() };
@@ -183,6 +184,7 @@ fn physical(address: u64, direct_map: u64) -> PhysAddr {
     })
 }
 
+#[unsafe(link_section = ".init.text")]
 fn memory_map(info: &mut BootInfo) -> Result<(), BootError> {
     let entries = MEMORY_MAP
         .get_response()
@@ -211,6 +213,7 @@ fn memory_map(info: &mut BootInfo) -> Result<(), BootError> {
     Ok(())
 }
 
+#[unsafe(link_section = ".init.text")]
 fn modules(info: &mut BootInfo) {
     let Some(response) = MODULES.get_response() else {
         return;
@@ -242,6 +245,7 @@ fn modules(info: &mut BootInfo) {
     }
 }
 
+#[unsafe(link_section = ".init.text")]
 fn framebuffer(direct_map: u64) -> Option<FramebufferInfo> {
     use limine::framebuffer::MemoryModel;
     let response = FRAMEBUFFER.get_response()?;

@@ -137,9 +137,14 @@ fn fault(leaf: &Leaf) -> Option<&'static str> {
         return stack::is_guard(leaf.start).then_some("the guard page of a stack");
     }
     if within(DIRECT_MAP) {
-        let image = layout::data().end.as_u64() - layout::image_start().as_u64();
+        // The image but for its start-up code, which was given back and is memory as any other.
         let kernel = boot::info().kernel.as_u64();
-        let aliased = leaf.phys < kernel + image && kernel < leaf.phys + leaf.len;
+        let place = |address: VirtAddr| kernel + address.as_u64() - layout::image_start().as_u64();
+        let overlaps = |start: VirtAddr, end: VirtAddr| {
+            leaf.phys < place(end) && place(start) < leaf.phys + leaf.len
+        };
+        let aliased = overlaps(layout::image_start(), layout::init().start)
+            || overlaps(layout::init().end, layout::data().end);
         let wrong = leaf.phys != leaf.start - DIRECT_MAP.start.as_u64();
         return match (aliased, wrong) {
             (true, _) => Some("a second mapping of the kernel image"),

@@ -58,6 +58,12 @@ pub(super) fn image(info: &BootInfo) -> PhysRange {
     )
 }
 
+/// Where a part of the kernel image lies in memory.
+fn physical(part: VirtRange, info: &BootInfo) -> Option<PhysRange> {
+    let offset = part.start.offset_from(layout::image_start())?;
+    PhysRange::from_len(info.kernel.checked_add(offset)?, part.len())
+}
+
 /// Sets frames and kernel page tables up; returns the root that is to be loaded. Until it is loaded, only frames and
 /// tables may be used: heap, stacks and devices are mapped in the new tables alone.
 ///
@@ -66,6 +72,7 @@ pub(super) fn image(info: &BootInfo) -> PhysRange {
 ///
 /// # Safety
 /// Once, on the boot CPU, on the boot loader's page tables (invariant 3).
+#[unsafe(link_section = ".init.text")]
 pub unsafe fn init(info: &'static BootInfo) -> Result<u64, InitError> {
     // SAFETY: nothing of the memory that is marked usable is in use (boot protocol).
     let allocator = unsafe { allocator(info.regions()) }?;
@@ -112,6 +119,7 @@ unsafe fn storage(start: PhysAddr, count: usize) -> &'static mut [Block] {
 ///
 /// # Safety
 /// Once, by the boot CPU (invariant 3).
+#[unsafe(link_section = ".init.text")]
 pub unsafe fn tables_are_loaded() {
     direct::set_offset(DIRECT_MAP.start.as_u64());
     if let Some(&(start, count)) = STORAGE.get() {
@@ -128,6 +136,7 @@ pub unsafe fn tables_are_loaded() {
 ///
 /// # Safety
 /// Usable memory is not in use.
+#[unsafe(link_section = ".init.text")]
 unsafe fn allocator(regions: &[Region]) -> Result<FrameAllocator<'static>, InitError> {
     let of_kind = |wanted: fn(RegionKind) -> bool| {
         regions
@@ -171,6 +180,7 @@ unsafe fn allocator(regions: &[Region]) -> Result<FrameAllocator<'static>, InitE
     FrameAllocator::new_covering(storage, cover, usable).map_err(InitError::Frames)
 }
 
+#[unsafe(link_section = ".init.text")]
 fn map_image(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
     tables
         .edit(&mut DirectMemory, &mut TableFrames)
@@ -179,6 +189,7 @@ fn map_image(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
     let data = layout::data();
     let parts = [
         (layout::text(), Protection::KERNEL_CODE),
+        (layout::init(), Protection::KERNEL_CODE),
         (layout::rodata(), Protection::KERNEL_READ),
         (
             VirtRange::new(data.start, guard.start),
@@ -187,12 +198,7 @@ fn map_image(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
         (VirtRange::new(guard.end, data.end), Protection::KERNEL_DATA),
     ];
     for (range, protection) in parts.into_iter().filter(|(range, _)| !range.is_empty()) {
-        let offset = range.start.offset_from(layout::image_start()).unwrap_or(0);
-        let start = info
-            .kernel
-            .checked_add(offset)
-            .ok_or(MapError::Misaligned)?;
-        let phys = PhysRange::from_len(start, range.len()).ok_or(MapError::Misaligned)?;
+        let phys = physical(range, info).ok_or(MapError::Misaligned)?;
         tables.edit(&mut DirectMemory, &mut TableFrames).map_range(
             range.start,
             phys,
@@ -204,6 +210,7 @@ fn map_image(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
 }
 
 /// Maps all memory but the kernel image, whose pages keep one mapping each, with the rights of their section.
+#[unsafe(link_section = ".init.text")]
 fn map_direct(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
     let largest = if cpuid::features().huge_pages {
         PageSize::Huge
@@ -237,6 +244,7 @@ fn map_direct(tables: &mut PageTable, info: &BootInfo) -> Result<(), MapError> {
 
 /// Gives the boot loader's memory to the frame allocator; returns how many frames that were. Nothing of the boot
 /// loader's may be used any more: its page tables, stack, GDT and responses all lie there.
+#[unsafe(link_section = ".init.text")]
 pub fn reclaim_boot_loader() -> u64 {
     let reclaimable = |region: &&Region| region.kind == RegionKind::BootloaderReclaimable;
     boot::info()
@@ -245,4 +253,30 @@ pub fn reclaim_boot_loader() -> u64 {
         .filter(reclaimable)
         .map(|region| frames::add(range_of(region)).added)
         .sum()
+}
+
+/// Unmaps the code that only the start needed, and gives its memory to the frame allocator; returns how many frames that
+/// were. No processor may run any of it any more, nor return to it.
+///
+/// # Errors
+/// When there is no memory for the tables that show those frames in the direct map; then nothing is given back.
+pub fn reclaim_start() -> Result<u64, MapError> {
+    let code = layout::init();
+    let phys = physical(code, boot::info()).ok_or(MapError::Misaligned)?;
+    let shown = DIRECT_MAP.start.checked_add(phys.start.as_u64());
+    let mut memory = DirectMemory;
+    let mut tables = super::kernel_tables();
+    let flush = tables
+        .edit(&mut memory, &mut TableFrames)
+        .unmap_range(code, |_| {})?;
+    shootdown::flush_kernel(&flush);
+    flush.finish(&mut memory, &mut TableFrames);
+    tables.edit(&mut memory, &mut TableFrames).map_range(
+        shown.ok_or(MapError::Misaligned)?,
+        phys,
+        Protection::KERNEL_DATA,
+        PageSize::Large,
+    )?;
+    drop(tables);
+    Ok(frames::add(phys).added)
 }

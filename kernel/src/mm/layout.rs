@@ -34,6 +34,8 @@ unsafe extern "C" {
     static __image_start: u8;
     static __text_start: u8;
     static __text_end: u8;
+    static __init_start: u8;
+    static __init_end: u8;
     static __rodata_start: u8;
     static __rodata_end: u8;
     static __data_start: u8;
@@ -49,6 +51,11 @@ fn range(start: *const u8, end: *const u8) -> VirtRange {
 /// Code.
 pub fn text() -> VirtRange {
     range(&raw const __text_start, &raw const __text_end)
+}
+
+/// Code that only the start needs: functions with `link_section = ".init.text"`.
+pub fn init() -> VirtRange {
+    range(&raw const __init_start, &raw const __init_end)
 }
 
 /// Constants.

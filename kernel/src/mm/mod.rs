@@ -17,7 +17,7 @@ pub mod stack;
 pub use direct::{DirectMemory, phys_to_virt};
 pub use frames::{Purpose, Stock, allocate, allocate_large, free, free_large, statistics};
 pub use held::Held;
-pub use init::{init, reclaim_boot_loader, tables_are_loaded};
+pub use init::{init, reclaim_boot_loader, reclaim_start, tables_are_loaded};
 pub use kmem::pt::MapError;
 pub use objects::Objects;
 

@@ -60,6 +60,7 @@ static PAGE: AtomicU64 = AtomicU64::new(0);
 ///
 /// # Safety
 /// Once on the boot CPU (invariant 3).
+#[unsafe(link_section = ".init.text")]
 pub unsafe fn init_boot(page: PhysAddr) -> Result<(), MapError> {
     if cpuid::features().x2apic {
         X2APIC.store(true, Ordering::Relaxed);

@@ -23,6 +23,7 @@ pub struct IoApic {
 ///
 /// # Errors
 /// When its registers cannot be mapped.
+#[unsafe(link_section = ".init.text")]
 pub fn init(address: PhysAddr, gsi_base: u32) -> Result<IoApic, MapError> {
     let registers = mm::map_device(address, 0x20)?.as_u64();
     let select = |register: u32| {

@@ -211,6 +211,7 @@ const SECOND_STARTUP_NS: u64 = 10_000_000;
 ///
 /// # Safety
 /// Once, on the boot CPU, with the clock, the APIC and the memory system ready (invariant 3).
+#[unsafe(link_section = ".init.text")]
 pub unsafe fn start(apic_ids: &[u32]) -> Result<Report, SmpError> {
     if apic_ids.is_empty() {
         return Ok(Report {
@@ -260,6 +261,7 @@ pub unsafe fn start(apic_ids: &[u32]) -> Result<Report, SmpError> {
     Ok(finish(slots, page, tables))
 }
 
+#[unsafe(link_section = ".init.text")]
 fn make_slots(apic_ids: &[u32]) -> Option<Vec<Slot>> {
     let mut slots = Vec::new();
     slots.try_reserve_exact(apic_ids.len()).ok()?;
@@ -283,6 +285,7 @@ fn make_slots(apic_ids: &[u32]) -> Option<Vec<Slot>> {
 ///
 /// # Safety
 /// The page is ours and in the direct map.
+#[unsafe(link_section = ".init.text")]
 unsafe fn write_trampoline(page: PhysAddr, tables: &paging::Trampoline, slots: &[Slot]) {
     let start = &raw const ap_trampoline_start as usize;
     let offset = |symbol: *const u8| (symbol as usize - start) as u32;
@@ -321,6 +324,7 @@ unsafe fn write_trampoline(page: PhysAddr, tables: &paging::Trampoline, slots: &
 }
 
 /// Sorts out who came, and gives the trampoline back if nobody can still be on the way.
+#[unsafe(link_section = ".init.text")]
 fn finish(slots: Vec<Slot>, page: PhysAddr, tables: paging::Trampoline) -> Report {
     let mut report = Report {
         online: 1,

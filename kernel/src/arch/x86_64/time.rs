@@ -193,6 +193,7 @@ impl Reference {
     }
 }
 
+#[unsafe(link_section = ".init.text")]
 fn hpet(address: PhysAddr) -> Option<Reference> {
     const CONFIGURATION: u64 = 0x10;
     const COUNTER: u64 = 0xf0;
@@ -215,6 +216,7 @@ fn hpet(address: PhysAddr) -> Option<Reference> {
     }
 }
 
+#[unsafe(link_section = ".init.text")]
 fn pm_timer(timer: &PmTimer) -> Option<Reference> {
     let register = match timer.register.as_port() {
         Some(port) => PmRegister::Port(port),
@@ -244,6 +246,7 @@ pub enum Source {
 }
 
 /// Finds the frequencies of the time-stamp counter and of the APIC timer.
+#[unsafe(link_section = ".init.text")]
 pub fn calibrate(hpet_at: Option<PhysAddr>, pm: Option<&PmTimer>) -> Source {
     let stated = cpuid::features().tsc_hz;
     let reference = hpet_at.and_then(hpet).or_else(|| pm.and_then(pm_timer));
@@ -299,6 +302,7 @@ fn set_frequency(hz: u64) {
     );
 }
 
+#[unsafe(link_section = ".init.text")]
 fn measure_timer_by_tsc() {
     apic::start_measuring();
     let from = now_ns();
