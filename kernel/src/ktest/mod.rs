@@ -11,6 +11,7 @@ mod memory;
 pub mod nmi;
 mod pages;
 mod process;
+mod shootdown;
 mod smp;
 mod threads;
 mod tools;
@@ -50,6 +51,8 @@ const TESTS: &[Test] = &[
         "memory/heap-grows-and-shrinks",
         memory::heap_grows_and_shrinks,
     ),
+    ("shootdown/mutual", shootdown::mutual),
+    ("shootdown/no-stale-page", shootdown::no_stale_page),
     ("usercopy/bad-addresses", usercopy::bad_addresses),
     ("usercopy/last-byte", usercopy::last_byte),
     ("clock/monotonic", clock::monotonic),

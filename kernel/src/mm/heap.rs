@@ -65,16 +65,13 @@ unsafe impl Source for Mapped {
         let run = talc.source.chunks.take(wanted.div_ceil(CHUNK) as usize);
         let run = run.ok_or(())?;
         let range = addresses(run);
-        let is_mapped = super::map_fresh(range, Purpose::Heap).is_ok();
-        // SAFETY: the range was mapped just now for the heap alone; nothing touches it but through the heap until it was
-        // truncated to nothing, and only then it is unmapped (invariant 10).
-        if is_mapped
-            && unsafe { talc.claim(range.start.as_u64() as *mut u8, range.len() as usize) }
-                .is_some()
-        {
-            return Ok(());
-        }
-        if is_mapped {
+        if super::map_fresh(range, Purpose::Heap).is_ok() {
+            let start = range.start.as_u64() as *mut u8;
+            // SAFETY: the range was mapped just now for the heap alone; nothing touches it but through the heap until it
+            // was truncated to nothing, and only then it is unmapped (invariant 10).
+            if unsafe { talc.claim(start, range.len() as usize) }.is_some() {
+                return Ok(());
+            }
             super::unmap_fresh(range, Purpose::Heap);
         }
         let _was_ours = talc.source.chunks.give_back(run);

@@ -15,7 +15,7 @@ pub const SIZE: u64 = 32 * 1024;
 /// From one stack to the next: a guard page lies below each.
 const STRIDE: u64 = SIZE + PAGE_SIZE;
 /// So many stacks that nobody uses stay mapped.
-const KEPT: usize = 16;
+pub const KEPT: usize = 16;
 
 struct Pool {
     /// How many places for stacks were ever used: the first ones.

@@ -16,23 +16,44 @@ use crate::qemu::outcome::Verdict;
 const PARTS: usize = 4;
 /// What the kernel says of a program that was run with every failure.
 const DONE: &str = "allocations failing, one at a time: nothing was lost";
-/// Programs that fault for want of memory would fill the log; and memory that tests use up is little, so that its
-/// end is near.
+/// Programs that fault for want of memory would fill the log.
 const WORDS: &str = "log=info,process=off,test=off program-memory=20";
+/// Tests of limits use up all that they may: little, so that the end is near.
+const WORDS_FOR_LIMITS: &str = "log=info,process=off,test=off program-memory=4";
+/// How the names of these tests begin.
+const LIMITS: &str = "vm limit-";
 
 /// A small program, and its start on two processors.
 pub fn start(bench: &Bench<'_>) -> Outcome {
     let lines = ["@inject hello".to_owned(), "@inject test list".to_owned()];
-    inject(bench, "inject-start", 2, &lines).unwrap_or_else(Outcome::from)
+    inject(bench, "inject-start", 2, &lines, WORDS).unwrap_or_else(Outcome::from)
 }
 
 /// One part of the suite.
 pub fn part(bench: &Bench<'_>, number: usize) -> Outcome {
-    suite(bench, number).unwrap_or_else(Outcome::from)
+    suite(bench, &format!("inject-vm-{number}"), WORDS, |names| {
+        let others = names.iter().filter(|name| !name.starts_with(LIMITS));
+        others.skip(number).step_by(PARTS).copied().collect()
+    })
+    .unwrap_or_else(Outcome::from)
 }
 
-fn suite(bench: &Bench<'_>, number: usize) -> Result<Outcome> {
-    let list = boot(bench, &format!("inject-list-{number}"), 1, "test list", "")?;
+/// The tests of limits.
+pub fn limits(bench: &Bench<'_>) -> Outcome {
+    suite(bench, "inject-limits", WORDS_FOR_LIMITS, |names| {
+        let limits = names.iter().filter(|name| name.starts_with(LIMITS));
+        limits.copied().collect()
+    })
+    .unwrap_or_else(Outcome::from)
+}
+
+fn suite(
+    bench: &Bench<'_>,
+    own: &str,
+    words: &str,
+    choose: impl for<'a> Fn(&[&'a str]) -> Vec<&'a str>,
+) -> Result<Outcome> {
+    let list = boot(bench, &format!("{own}-list"), 1, "test list", "")?;
     let names = names(&list.log);
     if names.len() < PARTS || list.verdict != Verdict::PoweredOff {
         return Ok(Outcome::Failed(format!(
@@ -41,19 +62,24 @@ fn suite(bench: &Bench<'_>, number: usize) -> Result<Outcome> {
             tail(&list.log, &list.path)
         )));
     }
-    let lines: Vec<String> = names
-        .iter()
-        .skip(number)
-        .step_by(PARTS)
+    let lines: Vec<String> = choose(&names)
+        .into_iter()
         .map(|name| format!("@inject test {name}"))
         .collect();
-    inject(bench, &format!("inject-vm-{number}"), 1, &lines)
+    inject(bench, own, 1, &lines, words)
 }
 
-fn inject(bench: &Bench<'_>, name: &str, cpus: u32, lines: &[String]) -> Result<Outcome> {
-    let booted = boot(bench, name, cpus, &lines.join("; "), WORDS)?;
+fn inject(
+    bench: &Bench<'_>,
+    name: &str,
+    cpus: u32,
+    lines: &[String],
+    words: &str,
+) -> Result<Outcome> {
+    let booted = boot(bench, name, cpus, &lines.join("; "), words)?;
     let done = booted.log.lines().filter(|line| line.ends_with(DONE));
-    if booted.verdict == Verdict::PoweredOff && done.count() == lines.len() {
+    let is_done = done.count() == lines.len() && !lines.is_empty();
+    if booted.verdict == Verdict::PoweredOff && is_done {
         return Ok(Outcome::Passed);
     }
     Ok(Outcome::Failed(format!(

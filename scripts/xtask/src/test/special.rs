@@ -57,6 +57,10 @@ pub const SPECIALS: &[Special] = &[
         run: injection::start,
     },
     Special {
+        name: "inject-limits",
+        run: injection::limits,
+    },
+    Special {
         name: "inject-vm-0",
         run: |bench| injection::part(bench, 0),
     },
