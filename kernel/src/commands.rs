@@ -10,7 +10,7 @@ use kboot::cmdline::{Command, commands};
 
 use crate::arch::current::percpu;
 use crate::boot::{self, Module};
-use crate::process::loader;
+use crate::process::loader::{self, LoadError};
 use crate::sched::thread::Affinity;
 use crate::{power, process};
 
@@ -33,18 +33,23 @@ pub fn run(lines: &str) -> u64 {
 }
 
 fn run_line(command: &Command<'_>) -> u64 {
-    let words: Vec<&str> = command.words().take(MAX_WORDS).collect();
-    match words.as_slice() {
+    let mut words = [""; MAX_WORDS];
+    let mut count = 0;
+    for (place, word) in words.iter_mut().zip(command.words()) {
+        *place = word;
+        count += 1;
+    }
+    match &words[..count] {
         [] => 0,
         ["@restart"] => power::restart(),
         ["@all", words @ ..] => {
             let places = percpu::all()
                 .filter(|cpu| cpu.queue.is_online())
                 .map(|cpu| Affinity::Pinned(cpu.index));
-            start_and_wait(words, places.collect())
+            start_and_wait(words, places)
         }
         ["@inject", words @ ..] => injection::run(words),
-        words => start_and_wait(words, [Affinity::Any].into()),
+        words => start_and_wait(words, core::iter::once(Affinity::Any)),
     }
 }
 
@@ -60,7 +65,7 @@ fn find(name: &str) -> Option<&'static Module> {
     module
 }
 
-fn start_and_wait(words: &[&str], places: Vec<Affinity>) -> u64 {
+fn start_and_wait(words: &[&str], places: impl Iterator<Item = Affinity>) -> u64 {
     let Some(name) = words.first() else { return 0 };
     let Some(module) = find(name) else {
         return NOT_FOUND;
@@ -68,7 +73,9 @@ fn start_and_wait(words: &[&str], places: Vec<Affinity>) -> u64 {
     let mut running = Vec::new();
     let mut status = 0;
     for place in places {
-        match loader::start(module, words, place) {
+        let room = running.try_reserve(1);
+        let room = room.map_err(|_| LoadError::OutOfMemory);
+        match room.and_then(|()| loader::start(module, words, place)) {
             Ok(process) => running.push(process),
             Err(error) => {
                 log::error!("cannot start '{name}': {error}");

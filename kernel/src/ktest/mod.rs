@@ -55,6 +55,7 @@ const TESTS: &[Test] = &[
     ("shootdown/no-stale-page", shootdown::no_stale_page),
     ("usercopy/bad-addresses", usercopy::bad_addresses),
     ("usercopy/last-byte", usercopy::last_byte),
+    ("usercopy/fixed-area", usercopy::fixed_area),
     ("clock/monotonic", clock::monotonic),
     ("clock/timer", clock::timer),
     ("threads/ping-pong", threads::ping_pong),

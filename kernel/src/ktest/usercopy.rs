@@ -4,12 +4,14 @@ use alloc::format;
 use alloc::string::String;
 
 use kaddr::PAGE_SIZE;
+use kmem::pt::CacheMode;
 use x86_64::registers::rflags::{self, RFlags};
 
 use super::{Outcome, check};
 use crate::arch::current::usercopy::{self, USER_END};
 use crate::arch::current::{shootdown, time};
-use crate::mm::layout;
+use crate::mm::frames::{self, Purpose};
+use crate::mm::{self, layout, phys_to_virt};
 use crate::vm::{Access, Account, AddressSpace, NewArea, Rights, VmArea};
 
 /// A copy each way must fail, and must leave user memory closed to the kernel.
@@ -92,6 +94,83 @@ pub fn last_byte() -> Outcome {
         unsafe { shootdown::activate(Some(space.tlb())) };
         in_space(BASE)
     })
+}
+
+/// A fixed area shows the given frames and no others, with what is in them; when it goes, they stay in use.
+pub fn fixed_area() -> Outcome {
+    const PAGES: u64 = 3;
+    const BASE: u64 = 0x40_0000;
+    let text = |error: &dyn core::fmt::Debug| format!("{error:?}");
+    let account = Account::new(64, None).map_err(|error| text(&error))?;
+    let device = frames::allocate_contiguous(PAGES as usize, 1, None, Purpose::Device)
+        .ok_or("no three frames in a row")?;
+    let register = |page: u64| {
+        let frame = phys_to_virt(device.start).as_u64() + page * PAGE_SIZE;
+        frame as *mut u64
+    };
+    for page in 0..PAGES {
+        // SAFETY: three frames that are ours, in the direct map (invariants 1 and 4).
+        unsafe { register(page).write_volatile(0xd0 + page) };
+    }
+    let used = mm::statistics().used_for(Purpose::Device);
+    let user = mm::statistics().used_for(Purpose::User);
+    {
+        let space = AddressSpace::new(account.clone()).map_err(|error| text(&error))?;
+        let area = VmArea::fixed(device, CacheMode::WriteBack, account.clone())
+            .map_err(|error| text(&error))?;
+        let rights = Rights::READ | Rights::WRITE;
+        let len = PAGES * PAGE_SIZE;
+        space
+            .map(Some(BASE), len, &area, 0, rights, rights)
+            .map_err(|error| text(&error))?;
+        check!(
+            area.resize(PAGES + 1).is_err() && area.decommit(0, 1).is_err(),
+            "a fixed area was changed"
+        );
+        // The mapping alone keeps it.
+        drop(area);
+        for page in 0..PAGES {
+            space
+                .resolve(BASE + page * PAGE_SIZE, Access::Write)
+                .map_err(|error| text(&error))?;
+        }
+        x86_64::instructions::interrupts::without_interrupts(|| {
+            // SAFETY: as in `last_byte`.
+            unsafe { shootdown::activate(Some(space.tlb())) };
+            for page in 0..PAGES {
+                let mut word = [0u8; 8];
+                let at = BASE + page * PAGE_SIZE;
+                let is_read = usercopy::read(at, &mut word).is_ok();
+                let found = u64::from_le_bytes(word);
+                check!(
+                    is_read && found == 0xd0 + page,
+                    "{found:#x} was read at {at:#x}"
+                );
+                check!(
+                    usercopy::write(at, &(0xe0 + page).to_le_bytes()).is_ok(),
+                    "nothing can be written at {at:#x}"
+                );
+            }
+            Ok(())
+        })?;
+    }
+    for page in 0..PAGES {
+        // SAFETY: as above.
+        let found = unsafe { register(page).read_volatile() };
+        check!(found == 0xe0 + page, "{found:#x} stands in frame {page}");
+    }
+    let now = mm::statistics();
+    check!(
+        now.used_for(Purpose::Device) == used && now.used_for(Purpose::User) == user,
+        "frames of the device were given back with the area"
+    );
+    check!(
+        account.usage().0 == 0,
+        "{} pages stay charged",
+        account.usage().0
+    );
+    frames::free_range(device, Purpose::Device);
+    Ok(format!("{PAGES} frames"))
 }
 
 fn in_space(base: u64) -> Outcome {

@@ -77,14 +77,11 @@ impl VmArea {
         )?)
     }
 
-    /// A given range of physical memory, which is never given back.
+    /// A given range of physical memory, which is never given back: what drivers get their registers by. The call for
+    /// that needs handles of resources, which are not there yet.
     ///
     /// # Errors
     /// For ranges that cannot be, or when memory is short.
-    #[expect(
-        dead_code,
-        reason = "drivers get their registers by it; the call for that needs resource handles"
-    )]
     pub fn fixed(
         range: PhysRange,
         cache: CacheMode,
