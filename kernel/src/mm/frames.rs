@@ -177,7 +177,7 @@ pub fn try_free_range(range: PhysRange, purpose: Purpose) -> Result<(), FreeErro
     if poison::is_on() {
         if let Some(frame) = range
             .frames()
-            .find(|frame| poison::is_ours(*frame) && pool::is_free(&Machine, *frame))
+            .find(|frame| poison::is_filled(*frame) && pool::is_free(&Machine, *frame))
         {
             return Err(FreeError::DoubleFree(frame));
         }
