@@ -71,6 +71,22 @@ struct Mappings {
     is_closed: bool,
 }
 
+/// Mappings that were removed. To note a few takes no memory, so that unmapping them cannot fail for want of it.
+struct Gone {
+    few: [Option<Mapping<Arc<VmArea>>>; 16],
+    many: Vec<Mapping<Arc<VmArea>>>,
+}
+
+impl Gone {
+    fn with_room_for(count: usize) -> Result<Self, AllocError> {
+        let few = [const { None }; 16];
+        let mut many = Vec::new();
+        many.try_reserve_exact(count.saturating_sub(few.len()))
+            .map_err(|_| AllocError)?;
+        Ok(Self { few, many })
+    }
+}
+
 /// The user half of a process's memory.
 pub struct AddressSpace {
     mappings: IrqLock<Mappings>,
@@ -172,14 +188,17 @@ impl AddressSpace {
         &self,
         map: &mut AddressMap<Arc<VmArea>>,
         run: PageRun,
-    ) -> Result<Vec<Mapping<Arc<VmArea>>>, MappingError> {
-        let mut gone = Vec::new();
+    ) -> Result<Gone, MappingError> {
         self.split_both(map, run)?;
+        let mut gone = Gone::with_room_for(map.overlapping(run).count())?;
         // From here on nothing can fail; with the lock held throughout, what other threads map there afterwards is safe.
-        let count = map.overlapping(run).count();
-        gone.try_reserve_exact(count).map_err(|_| AllocError)?;
+        let mut places = gone.few.iter_mut();
         while let Some(start) = map.first_in(run).map(|mapping| mapping.start) {
-            gone.extend(self.remove(map, start));
+            let mapping = self.remove(map, start);
+            match places.next() {
+                Some(place) => *place = mapping,
+                None => gone.many.extend(mapping),
+            }
         }
         Ok(gone)
     }
