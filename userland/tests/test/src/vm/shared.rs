@@ -207,7 +207,7 @@ pub fn no_access_after_unmap(env: &Env<'_>) -> Outcome {
 /// Threads that run on all processors end when their process is killed, wherever they are.
 pub fn threads_end_with_their_process(env: &Env<'_>) -> Outcome {
     let cpus = env.statistics().processors;
-    for round in 0..20 {
+    for round in 0..6 {
         let child = Child::new(env).must(env, "child")?;
         for cpu in 0..cpus.min(16) {
             child.start_on(Code::Spin, 0, cpu).must(env, "start")?;

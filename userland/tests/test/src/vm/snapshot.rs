@@ -131,7 +131,7 @@ pub fn under_writers(env: &Env<'_>) -> Outcome {
     )
     .must(env, "threads")?;
     let mut changed = 0;
-    for round in 0..60 {
+    for round in 0..12 {
         let copy = area.snapshot().must(env, "snapshot")?;
         let seen = copy
             .map(env.own, 0, 4, if round % 2 == 0 { R } else { RW })
