@@ -193,9 +193,13 @@ impl Child {
         call::handle_close(thread)
     }
 
-    /// Waits for its end.
+    /// Waits for its end. A fault that is reported meanwhile ends it.
     pub fn end(&self) -> Result<End, Error> {
-        call::event_wait(self.exit.0, EXIT)?;
+        while call::event_wait(self.exit.0, EXIT | FAULT)? & EXIT == 0 {
+            if let Ok(exception) = call::exception_read(self.handle()) {
+                call::exception_resume(self.handle(), exception.thread, Action::End)?;
+            }
+        }
         let info = call::process_info(self.handle())?;
         match info.state {
             EXITED => Ok(End::Status(info.status)),
@@ -214,6 +218,11 @@ impl Child {
     pub fn fault(&self, code: Code, argument: u64) -> Result<Exception, Error> {
         call::process_on_exception(self.handle(), self.exit.0, FAULT)?;
         self.start(code, argument)?;
+        self.report()
+    }
+
+    /// Waits for a report; an error when the child ends without one.
+    pub fn report(&self) -> Result<Exception, Error> {
         let bits = call::event_wait(self.exit.0, EXIT | FAULT)?;
         if bits & EXIT != 0 {
             // It has ended without a report; whoever waits for the end shall see it, too.

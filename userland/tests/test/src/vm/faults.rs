@@ -61,12 +61,7 @@ pub fn handler_resolves(env: &Env<'_>) -> Outcome {
     // Without a change it faults again.
     call::exception_resume(child.handle(), report.thread, process::Action::Retry)
         .must(env, "retry")?;
-    let again = loop {
-        match call::exception_read(child.handle()) {
-            Err(Error::NotReady) => call::thread_yield(),
-            other => break other.must(env, "second report")?,
-        }
-    };
+    let again = child.report().must(env, "second report")?;
     same!(env, again, report, "the second report");
     area.map_at(child.handle(), THERE, 0, 1, RW)
         .must(env, "map there")?
