@@ -1,7 +1,7 @@
 //! Memory: frames, the kernel's page tables, its direct map, heap, stacks and device mappings.
 //!
 //! Lock order, outermost first: stack pool, heap, device addresses, kernel tables, frames. Whoever holds one may take only
-//! later ones. A processor's kept objects are locked before nothing but by themselves.
+//! later ones. The lock of a processor's kept objects (`objects`) is never held together with any of them.
 
 pub mod direct;
 pub mod frames;
