@@ -1,7 +1,8 @@
 //! A counted pointer whose making can fail.
 //!
 //! `alloc::sync::Arc` ends the system when memory is short; in a kernel that is an error of the program that asked. There are
-//! no weak references: what must not keep an object alive names it by number.
+//! no weak references: what must not keep an object alive names it by number, or by a pointer that the object's drop takes
+//! away ([`Arc::upgrade`]).
 //!
 //! Invariant: `count` is the number of [`Arc`]s (and raw pointers from [`Arc::into_raw`]) of one allocation; whoever
 //! brings it from 1 to 0 is alone and frees. The order is that of Boost's counted pointers: a decrement releases, the
@@ -151,6 +152,24 @@ impl<T> Arc<T> {
         }
     }
 
+    /// A reference to a value that is known by its address alone, if there is any other reference still. So a list can name
+    /// objects that it does not keep alive: their drop takes them off the list.
+    ///
+    /// # Safety
+    /// The pointer comes from [`Self::as_ptr`], and a drop of the value has not ended: it waits for the caller, say at a lock
+    /// that the caller holds. Nobody uses [`Self::get_mut`] or [`Self::try_unwrap`] on references to it.
+    pub unsafe fn upgrade(value: *const T) -> Option<Self> {
+        // SAFETY: from a reference, which is not counted here, and is forgotten unless it is.
+        let this = ManuallyDrop::new(unsafe { Self::from_raw(value) });
+        let one_more = |count: usize| (count != 0).then_some(count + 1);
+        // SAFETY: the block is freed after the drop of the value, which has not ended (caller's promise). Only the count is
+        // referred to: the value may be the drop's alone.
+        let count = unsafe { &(*this.block.as_ptr()).count };
+        // Acquire: what the others have done with the value before is seen.
+        let counted = count.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
+        counted.is_ok().then(|| ManuallyDrop::into_inner(this))
+    }
+
     /// Counts one more reference, for a later [`Self::from_raw`].
     ///
     /// # Safety
@@ -200,14 +219,23 @@ impl<T> Deref for Arc<T> {
 }
 
 impl<T> Drop for Arc<T> {
+    #[inline]
     fn drop(&mut self) {
-        if self.block().count.fetch_sub(1, Ordering::Release) != 1 {
-            return;
+        if self.block().count.fetch_sub(1, Ordering::Release) == 1 {
+            self.drop_last();
         }
+    }
+}
+
+impl<T> Arc<T> {
+    /// Drops the value and gives its memory back. Apart, so that those who drop one of many references do not save registers for it.
+    #[inline(never)]
+    fn drop_last(&mut self) {
         fence(Ordering::Acquire);
-        // SAFETY: the count is 0, so that nobody else has a reference nor can make one; the fence orders all their uses before.
+        // SAFETY: the count is 0, so that nobody else has a reference nor can make one; the fence orders all their uses before. Not
+        // the whole block is dropped: `upgrade` may look at the count meanwhile.
         unsafe {
-            self.block.drop_in_place();
+            (&raw mut (*self.block.as_ptr()).value).drop_in_place();
             dealloc(self.block.as_ptr().cast(), Layout::new::<Block<T>>());
         }
     }

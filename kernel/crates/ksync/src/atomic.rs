@@ -18,6 +18,14 @@ pub fn relax() {
     loom::hint::spin_loop();
 }
 
+/// After a `SeqCst` access that is followed by another one to another place: under loom, which takes such accesses for `AcqRel` ones,
+/// the fence that stands for their one total order. Elsewhere they need nothing more.
+#[inline]
+pub(crate) fn in_one_order() {
+    #[cfg(loom)]
+    fence(Ordering::SeqCst);
+}
+
 /// [`relax`], in the form that the locks of `spin` take.
 #[derive(Clone, Copy, Debug)]
 pub enum Pause {}

@@ -2,6 +2,7 @@
 
 use crate::atomic::{AtomicU32, Ordering, relax};
 use crate::lock::{Raw, RawGuard, is_locked, try_lock};
+use crate::order::{Held, Level, Noted, Unranked};
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -20,6 +21,15 @@ pub trait IrqControl {
     /// The number of this processor, for finding locks taken twice; called only in builds with debug
     /// assertions and with interrupts off. `None` while processors have no numbers.
     fn cpu() -> Option<u32> {
+        None
+    }
+
+    /// Whether the order of locks is checked, which costs some instructions a lock.
+    const CHECKS_ORDER: bool = false;
+
+    /// The levels of which this processor holds locks, where the order is checked; called with interrupts off. `None` while
+    /// processors have no numbers.
+    fn held() -> Option<&'static Held> {
         None
     }
 
@@ -70,14 +80,16 @@ impl<I: IrqControl> Drop for IrqGuard<I> {
 /// [`IrqLock::try_lock`]), and never twice by one processor; builds with debug assertions panic on
 /// that when [`IrqControl::cpu`] is implemented. While waiting for the lock, interrupts are as the
 /// caller had them, so that a processor that spins still answers the others.
-pub struct IrqLock<T, I: IrqControl> {
+///
+/// `L` is its place in the order of locks; it is checked where [`IrqControl::CHECKS_ORDER`] says so.
+pub struct IrqLock<T, I: IrqControl, L = Unranked> {
     /// Number of the holder's processor plus 1, or 0; kept in builds with debug assertions.
     owner: AtomicU32,
     raw: Raw<T>,
-    control: PhantomData<fn() -> I>,
+    control: PhantomData<fn() -> (I, L)>,
 }
 
-impl<T, I: IrqControl> IrqLock<T, I> {
+impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
     /// A free lock.
     #[cfg(not(loom))]
     pub const fn new(value: T) -> Self {
@@ -101,6 +113,9 @@ impl<T, I: IrqControl> IrqLock<T, I> {
     /// Switches interrupts off and takes the lock, spinning while another processor has it.
     #[inline]
     pub fn lock(&self) -> IrqLockGuard<'_, T, I> {
+        if I::CHECKS_ORDER {
+            check_order::<I, L>();
+        }
         match self.try_lock() {
             Some(guard) => guard,
             None => self.lock_slowly(),
@@ -131,8 +146,13 @@ impl<T, I: IrqControl> IrqLock<T, I> {
         let raw = try_lock(&self.raw)?;
         let ownership = Ownership { owner: &self.owner };
         ownership.set(I::cpu);
+        let place = Place::<I> {
+            noted: note::<I, L>(),
+            control: PhantomData,
+        };
         Some(IrqLockGuard {
             _ownership: ownership,
+            _place: place,
             raw,
             _irq: irq,
         })
@@ -153,11 +173,48 @@ impl<T, I: IrqControl> IrqLock<T, I> {
     }
 }
 
-impl<T: fmt::Debug, I: IrqControl> fmt::Debug for IrqLock<T, I> {
+impl<T: fmt::Debug, I: IrqControl, L: Level> fmt::Debug for IrqLock<T, I, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.try_lock() {
             Some(guard) => f.debug_tuple("IrqLock").field(&&*guard).finish(),
             None => f.write_str("IrqLock(<locked>)"),
+        }
+    }
+}
+
+/// Panics when this processor may not wait for a lock of a level now.
+#[track_caller]
+fn check_order<I: IrqControl, L: Level>() {
+    let _irq = IrqGuard::<I>::new();
+    if let Some(held) = I::held()
+        && let Err(error) = held.check::<L>()
+    {
+        panic!("{error} ({})", L::NAME);
+    }
+}
+
+/// Notes that this processor holds a lock of a level.
+#[inline]
+fn note<I: IrqControl, L: Level>() -> Noted {
+    if !I::CHECKS_ORDER {
+        return Noted::default();
+    }
+    I::held().map_or(Noted::default(), Held::note::<L>)
+}
+
+/// The note that a lock of a level is held, erased when dropped.
+struct Place<I: IrqControl> {
+    noted: Noted,
+    control: PhantomData<fn() -> I>,
+}
+
+impl<I: IrqControl> Drop for Place<I> {
+    #[inline]
+    fn drop(&mut self) {
+        if I::CHECKS_ORDER
+            && let Some(held) = I::held()
+        {
+            held.release(self.noted);
         }
     }
 }
@@ -191,6 +248,7 @@ impl Drop for Ownership<'_> {
 pub struct IrqLockGuard<'a, T, I: IrqControl> {
     // The order matters, as fields are dropped from first to last.
     _ownership: Ownership<'a>,
+    _place: Place<I>,
     raw: RawGuard<'a, T>,
     _irq: IrqGuard<I>,
 }

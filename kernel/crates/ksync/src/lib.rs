@@ -13,22 +13,30 @@ extern crate alloc;
 #[allow(unsafe_code, reason = "a counted pointer owns and frees memory")]
 mod arc;
 pub mod atomic;
+mod call;
 mod flags;
 mod handshake;
 mod irq;
 mod lock;
+pub mod order;
 mod panic;
 mod requests;
 mod residency;
+mod wake;
+mod whereabouts;
 
 pub use arc::{AllocError, Arc, Reserved, try_box};
+pub use call::{Answer, Call, Serial};
 pub use flags::{MAX_CPUS, PerCpuFlags};
 pub use handshake::{Barrier, CheckIn, Gate, Waited};
 pub use irq::{IrqControl, IrqGuard, IrqLock, IrqLockGuard};
 pub use lock::{SpinLock, SpinLockGuard};
+pub use order::{Held, Level, Unranked};
 pub use panic::{Claim, PanicClaim};
 pub use requests::{Request, Requests};
 pub use residency::Residency;
 /// A cell that is filled once; whoever comes while it is being filled waits. Not for interrupt
 /// handlers unless it is filled before they can run.
 pub use spin::Once;
+pub use wake::Wake;
+pub use whereabouts::Whereabouts;

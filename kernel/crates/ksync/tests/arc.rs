@@ -60,6 +60,44 @@ fn raw_pointers_keep_the_value_alive() {
     assert_eq!(drops.get(), 1);
 }
 
+/// A list that does not keep its objects alive: their drop takes them off it.
+#[test]
+fn loom_a_listed_value_is_upgraded_or_gone() {
+    #[cfg(loom)]
+    use loom::sync::{Arc as Shared, Mutex};
+    #[cfg(not(loom))]
+    use std::sync::{Arc as Shared, Mutex};
+
+    /// Addresses, as pointers are not for all threads.
+    type List = Shared<Mutex<Option<usize>>>;
+    struct Value(u64, List);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            self.0 = 0;
+            *self.1.lock().expect("no panic") = None;
+        }
+    }
+    model(|| {
+        let list = List::new(Mutex::new(None));
+        let value = Arc::try_new(Value(5, list.clone())).expect("memory");
+        *list.lock().expect("no panic") = Some(value.as_ptr() as usize);
+        let seeker = list.clone();
+        let other = thread::spawn(move || {
+            let found = seeker.lock().expect("no panic").and_then(|place| {
+                // SAFETY: it is on the list, and its drop needs the lock to take it off.
+                unsafe { Arc::upgrade(place as *const Value) }
+            });
+            // The lock is free: this may be the last reference.
+            if let Some(value) = found {
+                assert_eq!(value.0, 5);
+            }
+        });
+        drop(value);
+        other.join().expect("no panic");
+        assert!(list.lock().expect("no panic").is_none(), "it was dropped");
+    });
+}
+
 #[cfg(not(loom))]
 #[test]
 fn only_the_only_reference_changes_or_moves_the_value() {

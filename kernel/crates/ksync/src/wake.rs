@@ -1,0 +1,97 @@
+//! Blocking and waking one thread, without losing a wake-up.
+//!
+//! A thread looks whether what it waits for is there, and if not, blocks; in between somebody may bring it about and wake the thread.
+//! Such a wake-up is kept, and makes the next block return at once. A thread that blocks is *settled* by the context that runs after
+//! it, when nobody uses its stack any more: from then on it can be put in a run queue, by whoever wakes it.
+
+use crate::atomic::{AtomicU8, Ordering, const_new};
+
+/// The thread runs, or waits in a run queue.
+const RUNNABLE: u8 = 0;
+/// The thread waits to be woken.
+const BLOCKED: u8 = 1;
+/// The thread was woken while it had not blocked yet.
+const WOKEN: u8 = 2;
+/// The thread waits to be woken, and somebody looks at it: who wakes it waits for that.
+const HELD: u8 = 3;
+
+/// Whether a thread may run.
+#[derive(Debug)]
+pub struct Wake {
+    state: AtomicU8,
+}
+
+impl Wake {
+    const_new! {
+        /// That of a thread that runs.
+        pub fn new() -> Self {
+            Self { state: AtomicU8::new(RUNNABLE) }
+        }
+    }
+
+    /// Before blocking: whether a wake-up came already, which this consumes.
+    #[inline]
+    pub fn consume(&self) -> bool {
+        if self.state.load(Ordering::Acquire) == RUNNABLE {
+            return false;
+        }
+        self.exchange(WOKEN, RUNNABLE)
+    }
+
+    /// After the switch away from a thread that blocks: whether it is blocked now. If not, a wake-up came in between
+    /// and the thread is to go on running.
+    #[inline]
+    pub fn settle(&self) -> bool {
+        if self.exchange(RUNNABLE, BLOCKED) {
+            return true;
+        }
+        self.state.store(RUNNABLE, Ordering::Release);
+        false
+    }
+
+    /// Wakes; whether the caller must see to it that the thread runs.
+    #[inline]
+    pub fn wake(&self) -> bool {
+        loop {
+            match self.state.load(Ordering::Acquire) {
+                BLOCKED if self.exchange(BLOCKED, RUNNABLE) => return true,
+                RUNNABLE if self.exchange(RUNNABLE, WOKEN) => return false,
+                WOKEN => return false,
+                _ => crate::atomic::relax(),
+            }
+        }
+    }
+
+    /// Whether it is blocked at this moment.
+    pub fn is_blocked(&self) -> bool {
+        matches!(self.state.load(Ordering::Relaxed), BLOCKED | HELD)
+    }
+
+    /// Keeps a blocked thread from being woken while `look` runs, which must be short: whoever wakes the thread spins
+    /// meanwhile. What the thread has written before it blocked is seen, and the thread sees what `look` writes. `None` when it is
+    /// not blocked.
+    pub fn while_blocked<R>(&self, look: impl FnOnce() -> R) -> Option<R> {
+        loop {
+            match self.state.load(Ordering::Acquire) {
+                BLOCKED if self.exchange(BLOCKED, HELD) => break,
+                RUNNABLE | WOKEN => return None,
+                _ => crate::atomic::relax(),
+            }
+        }
+        let result = look();
+        self.state.store(BLOCKED, Ordering::Release);
+        Some(result)
+    }
+
+    fn exchange(&self, from: u8, to: u8) -> bool {
+        self.state
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+}
+
+impl Default for Wake {
+    fn default() -> Self {
+        Self::new()
+    }
+}

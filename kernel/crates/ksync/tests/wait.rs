@@ -1,0 +1,175 @@
+//! Waking and answering under all interleavings; see `loom.rs` on how these run.
+
+use ksync::atomic::{AtomicBool, AtomicU32, Ordering};
+use ksync::{Answer, Call, Wake};
+#[cfg(loom)]
+use loom::{model, sync::Arc, thread};
+#[cfg(not(loom))]
+use std::{sync::Arc, thread};
+
+#[cfg(not(loom))]
+fn model(run: impl Fn()) {
+    for _ in 0..200 {
+        run();
+    }
+}
+
+/// A thread that waits for a flag as the kernel's do, and who wakes it: the flag is set before the wake-up. `is_run` stands for the run
+/// queue: the one who is told to see to it that the thread runs sets it.
+#[test]
+fn loom_no_wake_up_is_lost() {
+    model(|| {
+        let shared = Arc::new((Wake::new(), AtomicBool::new(false), AtomicBool::new(false)));
+        let waker = Arc::clone(&shared);
+        let waker = thread::spawn(move || {
+            let (wake, flag, is_run) = &*waker;
+            flag.store(true, Ordering::Release);
+            if wake.wake() {
+                is_run.store(true, Ordering::Release);
+            }
+        });
+        let (wake, flag, is_run) = &*shared;
+        let mut rounds = 0;
+        while !flag.load(Ordering::Acquire) {
+            rounds += 1;
+            assert!(rounds < 3, "woken in vain again and again");
+            if wake.consume() {
+                continue;
+            }
+            if wake.settle() {
+                // Blocked: only the waker gets it going again.
+                waker.join().unwrap();
+                assert!(is_run.load(Ordering::Acquire), "nobody runs the thread");
+                return assert!(flag.load(Ordering::Acquire));
+            }
+        }
+        waker.join().unwrap();
+        assert!(!is_run.load(Ordering::Acquire), "it ran already");
+    });
+}
+
+/// Of two who wake a blocked thread, one makes it run.
+#[test]
+fn loom_one_of_two_makes_it_run() {
+    model(|| {
+        let shared = Arc::new((Wake::new(), AtomicU32::new(0)));
+        assert!(shared.0.settle());
+        let other = Arc::clone(&shared);
+        let other = thread::spawn(move || {
+            if other.0.wake() {
+                other.1.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        if shared.0.wake() {
+            shared.1.fetch_add(1, Ordering::Relaxed);
+        }
+        other.join().unwrap();
+        assert_eq!(shared.1.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// Who looks at a blocked thread is alone with what belongs to it: the thread goes on afterwards, and sees what was written.
+#[test]
+fn loom_nobody_runs_who_is_looked_at() {
+    model(|| {
+        let shared = Arc::new((Wake::new(), AtomicU32::new(0), AtomicBool::new(false)));
+        assert!(shared.0.settle());
+        let other = Arc::clone(&shared);
+        let other = thread::spawn(move || {
+            let (wake, word, is_looked_at) = &*other;
+            assert!(wake.wake(), "one wake-up was lost");
+            // It runs now.
+            assert!(!is_looked_at.load(Ordering::Relaxed), "it runs meanwhile");
+            word.load(Ordering::Relaxed)
+        });
+        let (wake, word, is_looked_at) = &*shared;
+        let looked = wake.while_blocked(|| {
+            is_looked_at.store(true, Ordering::Relaxed);
+            word.store(7, Ordering::Relaxed);
+            assert!(wake.is_blocked());
+            is_looked_at.store(false, Ordering::Relaxed);
+        });
+        let seen = other.join().unwrap();
+        match looked {
+            Some(()) => assert_eq!(seen, 7, "it does not see what was written"),
+            None => assert_eq!(seen, 0),
+        }
+        assert!(wake.while_blocked(|| ()).is_none(), "it runs");
+    });
+}
+
+/// A caller that gives up while it is answered: it sees the whole answer, or none was written and none ever will be.
+#[test]
+fn loom_an_answer_is_whole_or_not_at_all() {
+    model(|| {
+        let shared = Arc::new((Call::new(), AtomicU32::new(0)));
+        let serial = shared.0.begin();
+        let server = Arc::clone(&shared);
+        let server = thread::spawn(move || {
+            let (call, word) = &*server;
+            let is_claimed = call.claim(serial);
+            if is_claimed {
+                word.store(7, Ordering::Relaxed);
+                call.finish(serial, Answer::Given);
+            }
+            is_claimed
+        });
+        let (call, word) = &*shared;
+        let answer = call.ended().or_else(|| call.give_up());
+        let seen = word.load(Ordering::Relaxed);
+        match answer {
+            Some(answer) => assert_eq!((answer, seen), (Answer::Given, 7)),
+            None => assert_eq!(seen, 0, "an answer after the caller gave up"),
+        }
+        // The next call of the same caller is not that server's business.
+        let next = call.begin();
+        assert!(!call.claim(serial), "an old right answers a new call");
+        assert_eq!(server.join().unwrap(), answer.is_some());
+        assert!(call.claim(next));
+        call.finish(next, Answer::Refused);
+        assert_eq!(call.ended(), Some(Answer::Refused));
+        assert_eq!(call.ended(), None);
+    });
+}
+
+/// Two have the same right: one uses it.
+#[test]
+fn loom_a_right_is_used_once() {
+    model(|| {
+        let call = Arc::new(Call::new());
+        let serial = call.begin();
+        let other = Arc::clone(&call);
+        let other = thread::spawn(move || other.claim(serial));
+        let own = call.claim(serial);
+        assert!(own != other.join().unwrap());
+        call.finish(serial, Answer::Given);
+        assert_eq!(call.give_up(), Some(Answer::Given));
+    });
+}
+
+/// A right that is claimed, given back, and claimed again: the caller that gives up meanwhile is answered or not at all.
+#[test]
+fn loom_a_right_that_was_given_back_can_be_used() {
+    model(|| {
+        let shared = Arc::new((Call::new(), AtomicU32::new(0)));
+        let serial = shared.0.begin();
+        let server = Arc::clone(&shared);
+        let server = thread::spawn(move || {
+            let (call, word) = &*server;
+            if !call.claim(serial) {
+                return false;
+            }
+            call.release(serial);
+            let is_claimed = call.claim(serial);
+            if is_claimed {
+                word.store(7, Ordering::Relaxed);
+                call.finish(serial, Answer::Given);
+            }
+            is_claimed
+        });
+        let answer = shared.0.give_up();
+        let seen = shared.1.load(Ordering::Relaxed);
+        assert_eq!(seen, if answer.is_some() { 7 } else { 0 });
+        assert_eq!(server.join().unwrap(), answer.is_some());
+    });
+}
