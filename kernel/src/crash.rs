@@ -64,7 +64,9 @@ fn with_user_programs() {
         log::error!("crash=user needs the boot module 'spin'");
         return;
     };
-    for cpu in percpu::all().filter(|cpu| cpu.queue.is_online() && cpu.index != 0) {
+    // The kernel is not preempted: this processor stays the one that breaks.
+    let own = percpu::current().index;
+    for cpu in percpu::all().filter(|cpu| cpu.queue.is_online() && cpu.index != own) {
         if let Err(error) = loader::start(module, &["spin"], Affinity::Pinned(cpu.index)) {
             log::error!("cannot start 'spin': {error}");
         }

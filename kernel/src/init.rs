@@ -6,12 +6,14 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use kaddr::{PhysAddr, VirtAddr};
 use kboot::acpi::Platform;
-use kboot::madt::{NmiTarget, Polarity, Trigger};
+use kboot::madt::{NmiTarget, Override, Polarity, Trigger};
 
-use crate::arch::current::{apic, cpuid, fpu, ioapic, percpu, smp, syscall, time, tlb};
+use crate::arch::current::ioapic::IoApic;
+use crate::arch::current::{apic, cpuid, fpu, percpu, smp, syscall, time, tlb};
 use crate::boot::FramebufferInfo;
 use crate::console::framebuffer::{Console, Painter};
 use crate::mm::{MapError, layout};
+use crate::object::{interrupt, ports};
 use crate::sched::thread::{Affinity, Thread};
 use crate::{acpi, boot, commands, console, crash, ktest, mm, panic, power, sched, trace};
 
@@ -24,9 +26,6 @@ pub fn options() {
         .and_then(|port| u16::try_from(port).ok())
     {
         power::set_exit_port(port);
-    }
-    if options.flag("trace") {
-        trace::start();
     }
     if let Some(levels) = options.get("log") {
         console::set_filter(levels);
@@ -56,6 +55,7 @@ pub fn run() -> ! {
         Ok(Err(error)) => panic!("the ACPI tables cannot be used: {error}"),
         Err(error) => panic!("{error}"),
     };
+    ports::keep(platform);
     interrupts(platform);
     let clock = time::calibrate(
         platform
@@ -71,10 +71,10 @@ pub fn run() -> ! {
     apic::enable_timer();
     sched::init_boot().expect("there is memory for the first thread");
     processors(platform);
+    trace::start();
     mm::frames::set_limits(percpu::count());
     let main = Thread::new("main", Affinity::Any, None, Box::new(main_thread));
-    main.and_then(sched::add)
-        .expect("there is memory for the first thread");
+    sched::add(main.expect("there is memory for the first thread"));
     start_is_over()
 }
 
@@ -172,15 +172,21 @@ fn interrupts(platform: &Platform) {
         if platform.has_8259 {
             mask_8259();
         }
+        let mut chips = Vec::new();
         for io_apic in &platform.io_apics {
-            let found = ioapic::init(PhysAddr::new(io_apic.address), io_apic.gsi_base)?;
+            let chip = IoApic::new(PhysAddr::new(io_apic.address))?;
             log::debug!(
-                "I/O APIC {}: lines {} to {}",
+                "I/O APIC {}: {} lines from {} on",
                 io_apic.id,
-                found.gsi_base,
-                found.gsi_base + found.lines - 1
+                chip.inputs,
+                io_apic.gsi_base
             );
+            chips.push((io_apic.gsi_base, chip));
         }
+        let overrides = platform.overrides.iter().map(wired).collect();
+        // Nobody handles them as what they are, so that they stay masked.
+        let kept = platform.nmi_sources.iter().map(|nmi| nmi.gsi).collect();
+        interrupt::init(chips, overrides, kept);
         Ok(())
     })();
     if let Err(error) = result {
@@ -201,6 +207,25 @@ fn interrupts(platform: &Platform) {
             "its page"
         }
     );
+}
+
+/// An override as `kirq` wants it.
+#[unsafe(link_section = ".init.text")]
+fn wired(from: &Override) -> kirq::Override {
+    kirq::Override {
+        isa: from.source_irq,
+        gsi: from.gsi,
+        trigger: match from.trigger {
+            Trigger::Bus => None,
+            Trigger::Edge => Some(kirq::Trigger::Edge),
+            Trigger::Level => Some(kirq::Trigger::Level),
+        },
+        polarity: match from.polarity {
+            Polarity::Bus => None,
+            Polarity::High => Some(kirq::Polarity::High),
+            Polarity::Low => Some(kirq::Polarity::Low),
+        },
+    }
 }
 
 /// Wires the local NMI pins of this CPU as the MADT says.

@@ -19,6 +19,7 @@ mod console;
 mod crash;
 mod init;
 mod ktest;
+mod locks;
 mod mm;
 mod object;
 mod panic;

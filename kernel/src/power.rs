@@ -23,9 +23,14 @@ pub fn set_exit_port(port: u16) {
     EXIT_PORT.store(port, Ordering::Relaxed);
 }
 
-fn tell_emulator(value: u32) {
+/// The port of the exit device, if there is one.
+pub fn exit_port() -> Option<u16> {
     let port = EXIT_PORT.load(Ordering::Relaxed);
-    if port != 0 {
+    (port != 0).then_some(port)
+}
+
+fn tell_emulator(value: u32) {
+    if let Some(port) = exit_port() {
         // SAFETY: the command line says that this port is the emulator's exit device, which ends the machine.
         unsafe { Port::new(port).write(value) };
     }
@@ -41,7 +46,7 @@ pub fn off(status: u64) -> ! {
     let (stacks, size) = (mm::stack::counts().0, mm::stack::SIZE);
     let deepest = mm::stack::high_water();
     log::info!("{stacks} kernel stacks, the deepest use was {deepest} of {size} bytes");
-    trace::print();
+    trace::write();
     // Straight to the port: the last line is for those who watch it.
     let _ = writeln!(Serial, "jsix: powering off, status {status}");
     if status != 0 {
@@ -72,6 +77,7 @@ pub fn restart() -> ! {
 
 /// Ends the system after a panic: takes no lock.
 pub fn fail() -> ! {
+    trace::write();
     tell_emulator(PANIC_STATUS);
     halt_forever()
 }

@@ -53,7 +53,7 @@ class Thread:
         self.address = int(value.address)
         self.id = int(value["id"])
         self.name = text(value["name"])
-        self.state = self.STATES.get(int(scalar(value["state"])), "?")
+        self.state = self.STATES.get(int(scalar(value["wake"]["state"])), "?")
         self.saved_stack = int(scalar(value["saved_stack"]))
 
     def line(self, note):
@@ -89,7 +89,7 @@ class PerCpu:
 
 
 def thread_pointers(value):
-    """Every distinct thread that a structure points to: run queues hold plain pointers in a Vec."""
+    """Every distinct thread that a structure points to, and those that follow them in a run queue's lists."""
     found = {}
 
     def visit(value, depth):
@@ -121,6 +121,11 @@ def thread_pointers(value):
                 visit(value[i], depth + 1)
 
     visit(value, 0)
+    seen = 0
+    while seen < len(found):
+        thread = list(found.values())[seen]
+        seen += 1
+        visit(thread["node"]["next"], 0)
     return list(found.values())
 
 

@@ -6,8 +6,18 @@ pub const OPEN: u64 = 0;
 pub const GUARDED: u64 = 1;
 /// A buffer that a mapping shows twice, back to back: `size` is that of the buffer, and the area is twice as long.
 pub const RING: u64 = 2;
-/// A given range of physical memory. Programs cannot make one themselves.
+/// A given range of physical memory, which is that of a device: `vm_area_create_fixed`.
 pub const FIXED: u64 = 3;
+
+/// How the processors cache the memory of a device: not at all.
+pub const UNCACHED: u64 = 0;
+/// How the processors cache the memory of a device: not, but writes may be gathered and reordered. For framebuffers.
+pub const WRITE_COMBINING: u64 = 1;
+/// How many ways there are.
+pub const CACHINGS: u64 = 2;
+
+/// The first number that is no kind of area that programs can make.
+pub const NEW_KINDS: u64 = FIXED;
 
 /// The mapping can be read.
 pub const READ: u64 = 1 << 0;

@@ -13,7 +13,11 @@ pub const JSIX: u64 = 0x6a73_0000;
 pub const ABI_VERSION: u64 = JSIX;
 /// Handle of the process itself.
 pub const SELF_HANDLE: u64 = JSIX + 1;
-/// Handle of the kernel log, with the right to write.
-pub const LOG_HANDLE: u64 = JSIX + 2;
-/// Handle of the machine, with the right to ask for statistics.
-pub const SYSTEM_HANDLE: u64 = JSIX + 3;
+/// Handle of the machine, with the rights that the process has there.
+pub const SYSTEM_HANDLE: u64 = JSIX + 2;
+/// Handle of the resource of all physical memory, in programs that the kernel starts itself.
+pub const MEMORY_HANDLE: u64 = JSIX + 3;
+/// Handle of the resource of all I/O ports, in programs that the kernel starts itself.
+pub const PORTS_HANDLE: u64 = JSIX + 4;
+/// Handle of the resource of all interrupt lines, in programs that the kernel starts itself.
+pub const LINES_HANDLE: u64 = JSIX + 5;

@@ -45,14 +45,18 @@ errors! {
     BadAddress = 5: "a part of the memory range is not accessible user memory",
     InvalidArgument = 6: "an argument is outside of what the call takes",
     OutOfMemory = 7: "memory is short",
-    Occupied = 8: "something is mapped in the range",
+    Occupied = 8: "somebody has it: something is mapped in the range, the line is taken",
     NotMapped = 9: "a part of the range is not mapped",
     NoRoom = 10: "the address space has no gap of this size",
     OverLimit = 11: "the process has reached its memory limit",
     TooMany = 12: "the process has as many of these as it may",
-    NotReady = 13: "there is nothing to report yet",
-    Ended = 14: "the process has ended",
+    NotReady = 13: "there is nothing to report yet, or nothing that could be changed",
+    Ended = 14: "the process or thread has ended",
     NotSupported = 15: "objects of this kind cannot do this",
+    TimedOut = 16: "it did not happen in time",
+    PeerClosed = 17: "the other side is gone",
+    NotTaken = 18: "the other side has no room for the message",
+    Changed = 19: "the word has another value",
 }
 
 #[cfg(test)]

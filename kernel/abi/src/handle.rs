@@ -29,16 +29,65 @@ impl Handle {
 pub enum ObjectType {
     /// A process.
     Process,
-    /// The kernel log.
-    Log,
     /// A thread.
     Thread,
     /// Memory that can be mapped.
     VmArea,
     /// Bits that threads wait for.
     Event,
-    /// The machine.
+    /// Where threads call others.
+    Mailbox,
+    /// A range of what the machine has.
+    Resource,
+    /// The use of an interrupt line.
+    Interrupt,
+    /// The machine: its log and its statistics, a right each.
     System,
+    /// The right to answer a call, once.
+    Reply,
+}
+
+impl ObjectType {
+    /// Every type.
+    pub const ALL: &'static [Self] = &[
+        Self::Process,
+        Self::Thread,
+        Self::VmArea,
+        Self::Event,
+        Self::Mailbox,
+        Self::Resource,
+        Self::Interrupt,
+        Self::System,
+        Self::Reply,
+    ];
+
+    /// Its number in structures.
+    pub const fn number(self) -> u64 {
+        match self {
+            Self::Process => 1,
+            Self::Thread => 2,
+            Self::VmArea => 3,
+            Self::Event => 4,
+            Self::System => 5,
+            Self::Mailbox => 6,
+            Self::Resource => 7,
+            Self::Interrupt => 9,
+            Self::Reply => 8,
+        }
+    }
+}
+
+wire! {
+    /// What `handle_info` tells.
+    Info {
+        /// Type of the object: [`ObjectType::number`].
+        kind,
+        /// What the handle allows: [`Rights`].
+        rights,
+        /// A number of the object's own. Two handles name one object if they have the same number here; when the
+        /// object is gone, another may get its number.
+        object,
+    }
 }
 
 /// What a handle allows; a bit set.
@@ -46,44 +95,102 @@ pub enum ObjectType {
 #[repr(transparent)]
 pub struct Rights(pub u32);
 
+/// Description of a right.
+#[derive(Clone, Copy, Debug)]
+pub struct Right {
+    /// Its name.
+    pub name: &'static str,
+    /// The set of it alone.
+    pub rights: Rights,
+    /// The types of objects whose handles can have it.
+    pub types: &'static [ObjectType],
+    /// What it allows.
+    pub text: &'static str,
+}
+
+macro_rules! rights {
+    ($($name:ident = $bit:literal of $($object:ident)|+: $text:literal,)+) => {
+        impl Rights {
+            $(#[doc = $text] pub const $name: Self = Self(1 << $bit);)+
+        }
+
+        /// Every right.
+        pub const RIGHTS: &[Right] = &[$(Right {
+            name: stringify!($name),
+            rights: Rights::$name,
+            types: &[$(ObjectType::$object),+],
+            text: $text,
+        }),+];
+    };
+}
+
+rights! {
+    DUPLICATE = 0 of Process | Thread | VmArea | Event | Mailbox | Resource | Interrupt | System | Reply: "Make further handles.",
+    TRANSFER = 1 of Process | Thread | VmArea | Event | Mailbox | Resource | Interrupt | System | Reply: "Give the handle to another process.",
+    INSPECT = 2 of Process | Thread | VmArea | Resource | Interrupt: "Ask about the object.",
+
+    KILL = 4 of Process | Thread: "End it.",
+    MAP = 5 of Process: "Change its mappings.",
+    CREATE_THREAD = 6 of Process: "Start threads in it.",
+    GIVE = 7 of Process: "Give handles to it.",
+    HANDLE_EXCEPTIONS = 8 of Process: "Learn of and answer its exceptions.",
+    SET_LIMIT = 9 of Process: "Set its memory limit.",
+
+    MAP_READ = 12 of VmArea: "Map for reading; take a snapshot.",
+    MAP_WRITE = 13 of VmArea: "Map for writing; commit and decommit pages.",
+    MAP_EXECUTE = 14 of VmArea: "Map for execution.",
+    RESIZE = 15 of VmArea: "Change the size.",
+
+    SIGNAL = 16 of Event: "Set bits.",
+    WAIT = 17 of Event: "Wait for bits and clear them.",
+
+    CALL = 18 of Mailbox: "Send messages and get answers.",
+    RECEIVE = 19 of Mailbox: "Receive messages and answer; make handles to call by.",
+
+    MANAGE = 20 of Thread: "Suspend and resume it; say how urgent it is and where it runs.",
+
+    USE = 21 of Resource: "Make areas of it; give processes access to its ports; take its lines.",
+
+    ACKNOWLEDGE = 23 of Interrupt: "Be told when it fires, and let it fire again.",
+
+    ANSWER = 22 of Reply: "Answer the call.",
+
+    STATISTICS = 24 of System: "Ask for the statistics of memory and processors.",
+    LOG_WRITE = 25 of System: "Write to the log.",
+
+    DEBUG = 26 of Thread: "Read and change its registers.",
+}
+
 impl Rights {
     /// Nothing.
     pub const NONE: Self = Self(0);
-    /// Write to a log.
-    pub const WRITE: Self = Self(1 << 0);
-    /// End a process.
-    pub const KILL: Self = Self(1 << 1);
-
-    /// Make further handles.
-    pub const DUPLICATE: Self = Self(1 << 2);
-    /// Give the handle to another process.
-    pub const TRANSFER: Self = Self(1 << 3);
-    /// Map for reading; take a snapshot.
-    pub const MAP_READ: Self = Self(1 << 4);
-    /// Map for writing; commit and decommit pages.
-    pub const MAP_WRITE: Self = Self(1 << 5);
-    /// Map for execution.
-    pub const MAP_EXECUTE: Self = Self(1 << 6);
-    /// Change the size.
-    pub const RESIZE: Self = Self(1 << 7);
-    /// Ask about the object.
-    pub const INSPECT: Self = Self(1 << 8);
-    /// Change the mappings of a process.
-    pub const MAP: Self = Self(1 << 9);
-    /// Start threads in a process.
-    pub const CREATE_THREAD: Self = Self(1 << 10);
-    /// Give handles to a process.
-    pub const GIVE: Self = Self(1 << 11);
-    /// Learn of and answer the exceptions of a process.
-    pub const HANDLE_EXCEPTIONS: Self = Self(1 << 12);
-    /// Set the memory limit of a process.
-    pub const SET_LIMIT: Self = Self(1 << 13);
-    /// Set bits of an event.
-    pub const SIGNAL: Self = Self(1 << 14);
-    /// Wait for bits of an event and clear them.
-    pub const WAIT: Self = Self(1 << 15);
     /// Every right.
-    pub const ALL: Self = Self((1 << 16) - 1);
+    pub const ALL: Self = {
+        let mut all = Self::NONE;
+        let mut index = 0;
+        while index < RIGHTS.len() {
+            all = all.union(RIGHTS[index].rights);
+            index += 1;
+        }
+        all
+    };
+
+    /// Every right that handles of this type of object can have.
+    pub const fn of(object: ObjectType) -> Self {
+        let mut all = Self::NONE;
+        let mut index = 0;
+        while index < RIGHTS.len() {
+            let mut place = 0;
+            while place < RIGHTS[index].types.len() {
+                if RIGHTS[index].types[place] as u32 == object as u32 {
+                    all = all.union(RIGHTS[index].rights);
+                }
+                place += 1;
+            }
+            index += 1;
+        }
+        all
+    }
 
     /// What both sets have.
     pub const fn intersection(self, other: Self) -> Self {
@@ -113,9 +220,35 @@ mod tests {
 
     #[test]
     fn rights_contain_only_what_was_put_in() {
-        assert!(Rights::WRITE.contains(Rights::NONE));
-        assert!(!Rights::NONE.contains(Rights::WRITE));
-        assert!(Rights::WRITE.union(Rights::KILL).contains(Rights::KILL));
-        assert!(!Rights::WRITE.contains(Rights::WRITE.union(Rights::KILL)));
+        let (signal, kill) = (Rights::SIGNAL, Rights::KILL);
+        assert!(signal.contains(Rights::NONE));
+        assert!(!Rights::NONE.contains(signal));
+        assert!(signal.union(kill).contains(kill));
+        assert!(!signal.contains(signal.union(kill)));
+    }
+
+    #[test]
+    fn each_right_has_a_bit_of_its_own() {
+        let mut all = 0;
+        for right in RIGHTS {
+            assert_eq!(
+                all & right.rights.0,
+                0,
+                "{} has a bit of another",
+                right.name
+            );
+            all |= right.rights.0;
+        }
+        assert_eq!(Rights::ALL, Rights(all));
+    }
+
+    #[test]
+    fn rights_of_a_type_are_those_that_name_it() {
+        let event = Rights::DUPLICATE
+            .union(Rights::TRANSFER)
+            .union(Rights::SIGNAL)
+            .union(Rights::WAIT);
+        assert_eq!(Rights::of(ObjectType::Event), event);
+        assert!(!Rights::of(ObjectType::System).contains(Rights::KILL));
     }
 }

@@ -33,6 +33,57 @@ wire! {
     }
 }
 
+wire! {
+    /// What a process is and has used, as a list of processes shows it.
+    Usage {
+        /// Its number, unique for the life of the system.
+        number,
+        /// The number of the process that made it; 0 for one that the kernel started.
+        parent,
+        /// Its name in UTF-8, followed by zeros: bytes 0 to 7, the first one in the lowest bits. See [`Usage::name`].
+        name_0,
+        /// Bytes 8 to 15 of the name.
+        name_1,
+        /// Bytes 16 to 23 of the name.
+        name_2,
+        /// Bytes 24 to 31 of the name.
+        name_3,
+        /// Threads.
+        threads,
+        /// Bytes of memory, as [`Info::memory`].
+        memory,
+        /// For how long its threads have run, those that have ended included, in nanoseconds.
+        ran,
+        /// How often its threads were given a processor, those that have ended included.
+        switches,
+    }
+}
+
+impl Usage {
+    /// The words of a name; what is longer than [`crate::NAME_MAX`] bytes is left out.
+    pub fn name_words(name: &str) -> [u64; crate::NAME_MAX / 8] {
+        let mut bytes = [0; crate::NAME_MAX];
+        for (place, byte) in bytes.iter_mut().zip(name.bytes()) {
+            *place = byte;
+        }
+        let mut words = [0; crate::NAME_MAX / 8];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        words
+    }
+
+    /// The bytes of the name, and zeros behind them.
+    pub fn name(&self) -> [u8; crate::NAME_MAX] {
+        let mut name = [0; crate::NAME_MAX];
+        let words = [self.name_0, self.name_1, self.name_2, self.name_3];
+        for (place, word) in name.as_chunks_mut().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+        name
+    }
+}
+
 /// [`Exception::access`]: a load.
 pub const READ: u64 = 0;
 /// [`Exception::access`]: a store.
@@ -66,6 +117,9 @@ pub enum Action {
 }
 
 impl Action {
+    /// How many actions there are; their numbers are those below.
+    pub const COUNT: u64 = 2;
+
     /// The action with this number.
     pub const fn from_number(number: u64) -> Option<Self> {
         match number {
@@ -93,5 +147,35 @@ wire! {
         instruction,
         /// The error code that the processor gave.
         error_code,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_back() {
+        for name in [
+            "",
+            "a",
+            "eight by",
+            "nine or more",
+            "thirty-two bytes, not one more .",
+            "\u{e4}\u{f6}",
+        ] {
+            let [name_0, name_1, name_2, name_3] = Usage::name_words(name);
+            let usage = Usage {
+                name_0,
+                name_1,
+                name_2,
+                name_3,
+                ..Usage::default()
+            };
+            let bytes = usage.name();
+            let (own, rest) = bytes.split_at(name.len());
+            assert_eq!(own, name.as_bytes());
+            assert!(rest.iter().all(|&byte| byte == 0));
+        }
     }
 }

@@ -1,228 +1,342 @@
-//! The system-call table.
+//! The system calls: the one list that everything else is generated from.
+//!
+//! A line is a number, the call's names, its arguments with their kinds, what it returns, and the errors that the kinds of its
+//! arguments do not imply already. [`crate::call::Kind`] says what the kernel checks for each kind before the code of
+//! the call runs, and [`crate::call::Output`] what comes back. Every group has 16 numbers or more; those that are not
+//! taken are reserved and return `UnknownCall`.
 
-use crate::{Error, ObjectType, Rights};
-
-/// Description of one system call.
-#[derive(Clone, Copy, Debug)]
-pub struct Call {
-    /// Its number.
-    pub number: Sysno,
-    /// Its name.
-    pub name: &'static str,
-    /// The type of object that its first argument must name, with the rights needed; none for calls that act on the caller.
-    pub object: Option<(ObjectType, Rights)>,
-    /// Names of the arguments, the handle included.
-    pub arguments: &'static [&'static str],
-    /// The errors that it returns, besides those of a wrong handle.
-    pub errors: &'static [Error],
-    /// What it does.
-    pub documentation: &'static str,
-}
-
-macro_rules! syscalls {
-    ($(
-        $(#[doc = $documentation:literal])+
-        $number:literal $variant:ident $name:ident ($($argument:ident),*)
-            $(on $object:ident with $right:ident)?
-            $(fails $($error:ident)|+)?;
-    )*) => {
-        /// The number of a system call.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        #[repr(u64)]
-        pub enum Sysno {
-            $($(#[doc = $documentation])+ $variant = $number,)*
+/// Hands the table to a macro: `abi::with_calls!(my_macro);`.
+///
+/// The macro gets groups of calls, `GROUPS`:
+///
+/// ```text
+/// $($(#[doc = $about:literal])+ group $group:ident {
+///     $($(#[doc = $documentation:literal])+
+///     $number:literal $variant:ident $name:ident(
+///         $($argument:ident: $kind:ident $(($($parameter:tt)+))?),* $(,)?
+///     ) -> $output:ident $(($($result:tt)+))? $(fails $($error:ident)|+)?;)+
+/// })+
+/// ```
+#[macro_export]
+macro_rules! with_calls {
+    ($($callback:ident)::+) => { $($callback)::+! {
+        /// What needs no handle.
+        group General {
+            /// Returns the version of the ABI that the kernel speaks.
+            0x00 AbiVersion abi_version() -> infallible(value);
+            /// Returns the nanoseconds since the kernel's start.
+            0x01 ClockRead clock_read() -> infallible(value);
         }
 
-        impl TryFrom<u64> for Sysno {
-            type Error = Error;
-
-            fn try_from(number: u64) -> Result<Self, Error> {
-                match number { $($number => Ok(Self::$variant),)* _ => Err(Error::UnknownCall) }
-            }
+        /// Handles, whatever they name.
+        group Handles {
+            /// Gives a handle up. What it named lives on while other handles or mappings of it do; handles made from it now count
+            /// as made from what it was made from.
+            0x10 HandleClose handle_close(handle: consumed) -> nothing;
+            /// Returns a second handle of the same object, with those of the rights that `rights` names. Bits that are no rights
+            /// are no error: a program may ask for rights that a later kernel knows.
+            0x11 HandleDuplicate handle_duplicate(handle: any_handle(DUPLICATE), rights: rights) -> handle
+                fails OutOfMemory | TooMany;
+            /// Closes all handles that were made from this one, by duplication of it or of such a handle, in every process and on
+            /// the way between two. The handle stays.
+            0x12 HandleRevoke handle_revoke(handle: any_handle(DUPLICATE)) -> nothing;
+            /// Tells about a handle: type of the object, rights, and whether it is the object of another handle.
+            0x13 HandleInfo handle_info(handle: any_handle(NONE)) -> structure(handle::Info);
+            /// Moves a handle to another process; returns the handle there. On an error it stays.
+            0x14 HandleGive handle_give(process: handle(Process, GIVE), handle: any_handle(TRANSFER)) -> handle
+                fails OutOfMemory | TooMany | Ended;
         }
 
-        /// Every system call.
-        pub const CALLS: &[Call] = &[$(Call {
-            number: Sysno::$variant,
-            name: stringify!($name),
-            object: syscalls!(@object $($object $right)?),
-            arguments: &[$(stringify!($argument)),*],
-            errors: &[$($(Error::$error),+)?],
-            documentation: concat!($($documentation),+),
-        }),*];
-    };
-    (@object) => { None };
-    (@object $object:ident $right:ident) => { Some((ObjectType::$object, Rights::$right)) };
-}
-
-syscalls! {
-    /// Returns the version of the ABI that the kernel speaks.
-    0 AbiVersion abi_version();
-    /// Ends the calling process with a status. Does not return.
-    1 ProcessExit process_exit(status);
-    /// Gives the processor to another thread of the same priority that is ready.
-    2 ThreadYield thread_yield();
-    /// Writes a text of at most 1024 bytes (UTF-8; other bytes are replaced) to the log, one record per line.
-    3 LogWrite log_write(log, text, len) on Log with WRITE fails BadAddress | InvalidArgument;
-    /// Returns the nanoseconds since the kernel's start.
-    4 ClockRead clock_read();
-    /// Gives a handle up. What it named lives on while other handles or mappings of it do.
-    5 HandleClose handle_close(handle) fails BadHandle;
-    /// Returns a second handle of the same object, with those of the rights that `rights` names. The handle needs DUPLICATE.
-    6 HandleDuplicate handle_duplicate(handle, rights) fails BadHandle | AccessDenied | OutOfMemory | TooMany;
-    /// Moves a handle, which needs TRANSFER, to another process; returns the handle there. On an error it stays.
-    7 HandleGive handle_give(process, handle) on Process with GIVE
-        fails BadHandle | AccessDenied | OutOfMemory | TooMany | Ended;
-    /// Makes a `vm_area` of a kind ([`crate::area`]): `size` bytes; for guarded areas `size` is that of a section and `sections` how
-    /// many there are, else `sections` is 0. Returns its handle. Its pages are charged to the caller.
-    8 VmAreaCreate vm_area_create(kind, size, sections) fails InvalidArgument | OutOfMemory | TooMany;
-    /// Writes a [`crate::area::Info`] to `info`.
-    9 VmAreaInfo vm_area_info(area, info) on VmArea with INSPECT fails BadAddress;
-    /// Changes the size of an open area, in bytes. Pages beyond a smaller size are unmapped everywhere and freed.
-    10 VmAreaResize vm_area_resize(area, size) on VmArea with RESIZE fails InvalidArgument | NotSupported;
-    /// Gives pages to a range of the area now, zeroed, instead of at the first touch. All or none.
-    11 VmAreaCommit vm_area_commit(area, offset, len) on VmArea with MAP_WRITE
-        fails InvalidArgument | OutOfMemory | OverLimit;
-    /// Takes the pages of a range away: they are freed, and read as zeros when touched again.
-    12 VmAreaDecommit vm_area_decommit(area, offset, len) on VmArea with MAP_WRITE
-        fails InvalidArgument | NotSupported | OutOfMemory;
-    /// Returns a handle of a new area with the same content, which shares pages until one of the two is written to.
-    13 VmAreaSnapshot vm_area_snapshot(area) on VmArea with MAP_READ
-        fails NotSupported | OutOfMemory | OverLimit | TooMany;
-    /// Maps `len` bytes of an area from `offset` on in a process, and returns the address: `address` if `access` has AT_ADDRESS, else one
-    /// that the kernel chooses. The handle of the area needs MAP_READ, MAP_WRITE and MAP_EXECUTE as `access` says.
-    14 ProcessMap process_map(process, area, address, offset, len, access) on Process with MAP
-        fails InvalidArgument | BadHandle | WrongType | AccessDenied | Occupied | NoRoom | TooMany | OutOfMemory | Ended;
-    /// Unmaps whatever is mapped in a range; pages stay with their areas.
-    15 ProcessUnmap process_unmap(process, address, len) on Process with MAP
-        fails InvalidArgument | TooMany | OutOfMemory | Ended;
-    /// Changes what a mapped range may be used for, never beyond what its handle allowed when it was mapped.
-    16 ProcessProtect process_protect(process, address, len, access) on Process with MAP
-        fails InvalidArgument | NotMapped | AccessDenied | TooMany | OutOfMemory | Ended;
-    /// Makes a process with an empty address space, no handles and no threads, and returns its handle. Its memory counts
-    /// against the caller's limit too.
-    17 ProcessCreate process_create(name, len) fails BadAddress | InvalidArgument | OutOfMemory | TooMany;
-    /// Ends a process and all its threads.
-    18 ProcessKill process_kill(process, status) on Process with KILL;
-    /// Writes a [`crate::process::Info`] to `info`: whether and how it ended, its memory and limit.
-    19 ProcessInfo process_info(process, info) on Process with INSPECT fails BadAddress;
-    /// Sets how many bytes of memory the process may use, at most what the caller may.
-    20 ProcessSetLimit process_set_limit(process, bytes) on Process with SET_LIMIT fails InvalidArgument;
-    /// Sets bits of an event when the process has ended; at once if it has. `bits` 0 unbinds.
-    21 ProcessOnExit process_on_exit(process, event, bits) on Process with INSPECT
-        fails BadHandle | WrongType | AccessDenied;
-    /// Sets bits of an event when a thread of the process faults; the thread then waits for [`ExceptionResume`](Sysno::ExceptionResume).
-    /// `bits` 0 unbinds: from then on a fault ends the process.
-    22 ProcessOnException process_on_exception(process, event, bits) on Process with HANDLE_EXCEPTIONS
-        fails BadHandle | WrongType | AccessDenied;
-    /// Writes the [`crate::process::Exception`] of the first waiting thread that was not read yet to `exception`.
-    23 ExceptionRead exception_read(process, exception) on Process with HANDLE_EXCEPTIONS fails BadAddress | NotReady;
-    /// Lets a thread that waits with an exception try again (`action` 0), or ends its process with the fault (`action` 1).
-    24 ExceptionResume exception_resume(process, thread, action) on Process with HANDLE_EXCEPTIONS
-        fails InvalidArgument | NotReady;
-    /// Starts a thread in a process at `entry`, with this stack pointer and `argument` in RDI; `cpu` is the number of the processor that
-    /// it shall stay on, or [`crate::process::ANY_CPU`]. Returns its handle.
-    25 ThreadCreate thread_create(process, entry, stack, argument, cpu) on Process with CREATE_THREAD
-        fails InvalidArgument | OutOfMemory | OverLimit | TooMany | Ended;
-    /// Ends the calling thread. Does not return. With its last thread a process ends, with status 0.
-    26 ThreadExit thread_exit();
-    /// Makes an event: 64 bits, all clear. Returns its handle.
-    27 EventCreate event_create() fails OutOfMemory | TooMany;
-    /// Sets bits and wakes who waits for one of them.
-    28 EventSignal event_signal(event, bits) on Event with SIGNAL;
-    /// Waits until a bit of `mask` is set; clears and returns those that are.
-    29 EventWait event_wait(event, mask) on Event with WAIT fails InvalidArgument | OutOfMemory;
-    /// Clears and returns the bits of `mask` that are set, without waiting.
-    30 EventTake event_take(event, mask) on Event with WAIT;
-    /// Writes the [`crate::statistics::Statistics`] of the machine's memory and processors to `statistics`.
-    31 SystemStatistics system_statistics(system, statistics) on System with INSPECT fails BadAddress;
-}
-
-impl Sysno {
-    /// The call's line in the table.
-    pub fn call(self) -> &'static Call {
-        // The table is in the order of the numbers, without holes; a test holds it to that.
-        &CALLS[self as usize]
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The numbers are part of the contract: a change here is a change of the ABI.
-    #[test]
-    fn golden_numbers() {
-        let table: Vec<_> = CALLS
-            .iter()
-            .map(|call| (call.number as u64, call.name))
-            .collect();
-        assert_eq!(
-            table,
-            [
-                (0, "abi_version"),
-                (1, "process_exit"),
-                (2, "thread_yield"),
-                (3, "log_write"),
-                (4, "clock_read"),
-                (5, "handle_close"),
-                (6, "handle_duplicate"),
-                (7, "handle_give"),
-                (8, "vm_area_create"),
-                (9, "vm_area_info"),
-                (10, "vm_area_resize"),
-                (11, "vm_area_commit"),
-                (12, "vm_area_decommit"),
-                (13, "vm_area_snapshot"),
-                (14, "process_map"),
-                (15, "process_unmap"),
-                (16, "process_protect"),
-                (17, "process_create"),
-                (18, "process_kill"),
-                (19, "process_info"),
-                (20, "process_set_limit"),
-                (21, "process_on_exit"),
-                (22, "process_on_exception"),
-                (23, "exception_read"),
-                (24, "exception_resume"),
-                (25, "thread_create"),
-                (26, "thread_exit"),
-                (27, "event_create"),
-                (28, "event_signal"),
-                (29, "event_wait"),
-                (30, "event_take"),
-                (31, "system_statistics"),
-            ]
-        );
-    }
-
-    #[test]
-    fn numbers_find_their_line_and_unknown_ones_are_errors() {
-        for (index, call) in CALLS.iter().enumerate() {
-            assert_eq!(Sysno::try_from(index as u64), Ok(call.number));
-            assert_eq!(call.number.call().name, call.name);
+        /// Memory that can be mapped.
+        group Areas {
+            /// Makes a `vm_area` of a kind ([`abi::area`]): `size` bytes; for guarded areas `size` is that of a section and
+            /// `sections` how many there are, else `sections` is 0. Its pages are charged to the caller.
+            0x20 VmAreaCreate vm_area_create(kind: below(area::NEW_KINDS), size: size, sections: value) -> handle
+                fails InvalidArgument | OutOfMemory | TooMany;
+            /// Makes a fixed area: `len` bytes of a resource of memory from `offset` on, cached in a way ([`abi::area::UNCACHED`] ...).
+            /// The memory is a device's: it is neither zeroed nor ever freed. `AccessDenied` for what the kernel keeps to itself: the machine's
+            /// memory, and devices that it drives.
+            0x21 VmAreaCreateFixed vm_area_create_fixed(
+                resource: handle(Resource, USE),
+                offset: size,
+                len: size,
+                caching: below(area::CACHINGS),
+            ) -> handle fails InvalidArgument | NotSupported | OutOfMemory | TooMany | Ended;
+            /// Tells about an area.
+            0x22 VmAreaInfo vm_area_info(area: handle(VmArea, INSPECT)) -> structure(area::Info);
+            /// Changes the size of an open area. Pages beyond a smaller size are unmapped everywhere and freed.
+            0x23 VmAreaResize vm_area_resize(area: handle(VmArea, RESIZE), size: size) -> nothing
+                fails InvalidArgument | NotSupported;
+            /// Gives pages to a range of the area now, zeroed, instead of at the first touch. All or none.
+            0x24 VmAreaCommit vm_area_commit(area: handle(VmArea, MAP_WRITE), offset: size, len: size) -> nothing
+                fails InvalidArgument | OutOfMemory | OverLimit;
+            /// Takes the pages of a range away: they are freed, and read as zeros when touched again.
+            0x25 VmAreaDecommit vm_area_decommit(area: handle(VmArea, MAP_WRITE), offset: size, len: size) -> nothing
+                fails InvalidArgument | NotSupported | OutOfMemory;
+            /// Returns a handle of a new area with the same content, which shares pages until one of the two is written to.
+            0x26 VmAreaSnapshot vm_area_snapshot(area: handle(VmArea, MAP_READ)) -> handle
+                fails NotSupported | OutOfMemory | OverLimit | TooMany;
         }
-        for number in [
-            CALLS.len() as u64,
-            u64::from(u32::MAX),
-            1 << 32,
-            1 << 63,
-            u64::MAX,
-        ] {
-            assert_eq!(Sysno::try_from(number), Err(Error::UnknownCall));
-        }
-    }
 
-    #[test]
-    fn a_call_on_an_object_names_its_handle_first() {
-        for call in CALLS {
-            if call.object.is_some() {
-                assert!(
-                    !call.arguments.is_empty(),
-                    "{} has no handle argument",
-                    call.name
-                );
-            }
+        /// Processes: their life, their address space, their exceptions; what they and the processors have done.
+        group Processes {
+            /// Makes a process with an empty address space, no handles and no threads. Its name has no control characters. Its
+            /// memory counts against the caller's limit too. It ends, with status 129, when the caller's process does.
+            0x30 ProcessCreate process_create(name: text(NAME_MAX)) -> handle fails OutOfMemory | TooMany;
+            /// Ends a process and all its threads.
+            0x31 ProcessKill process_kill(process: handle(Process, KILL), status: value) -> nothing;
+            /// Ends the calling process with a status.
+            0x32 ProcessExit process_exit(status: value) -> never;
+            /// Tells about a process: whether and how it ended, its memory and limit.
+            0x33 ProcessInfo process_info(process: handle(Process, INSPECT)) -> structure(process::Info);
+            /// Maps `len` bytes of an area from `offset` on in a process, and returns the address: `address` if `access` has
+            /// AT_ADDRESS, else one that the kernel chooses. The handle of the area needs MAP_READ, MAP_WRITE and MAP_EXECUTE
+            /// as `access` says.
+            0x34 ProcessMap process_map(
+                process: handle(Process, MAP),
+                area: handle_and_rights(VmArea),
+                address: page,
+                offset: size,
+                len: size,
+                access: bits(area: READ | WRITE | EXECUTE | AT_ADDRESS),
+            ) -> value fails InvalidArgument | AccessDenied | Occupied | NoRoom | TooMany | OutOfMemory | Ended;
+            /// Unmaps whatever is mapped in a range; pages stay with their areas.
+            0x35 ProcessUnmap process_unmap(process: handle(Process, MAP), address: page, len: size) -> nothing
+                fails InvalidArgument | TooMany | OutOfMemory | Ended;
+            /// Changes what a mapped range may be used for, never beyond what its handle allowed when it was mapped.
+            0x36 ProcessProtect process_protect(
+                process: handle(Process, MAP),
+                address: page,
+                len: size,
+                access: bits(area: READ | WRITE | EXECUTE),
+            ) -> nothing fails InvalidArgument | NotMapped | AccessDenied | TooMany | OutOfMemory | Ended;
+            /// Sets how many bytes of memory the process may use, at most what the caller may.
+            0x37 ProcessSetLimit process_set_limit(process: handle(Process, SET_LIMIT), bytes: value) -> nothing
+                fails InvalidArgument;
+            /// Sets bits of an event when the process has ended; at once if it has. No event, with `bits` 0, unbinds.
+            0x38 ProcessOnExit process_on_exit(
+                process: handle(Process, INSPECT),
+                event: optional_handle(Event, SIGNAL),
+                bits: value,
+            ) -> nothing fails InvalidArgument;
+            /// Sets bits of an event when a thread of the process faults; the thread then waits for `exception_resume`.
+            /// No event, with `bits` 0, unbinds: from then on a fault ends the process.
+            0x39 ProcessOnException process_on_exception(
+                process: handle(Process, HANDLE_EXCEPTIONS),
+                event: optional_handle(Event, SIGNAL),
+                bits: value,
+            ) -> nothing fails InvalidArgument;
+            /// Tells why the first thread waits whose exception was not read yet.
+            0x3a ExceptionRead exception_read(process: handle(Process, HANDLE_EXCEPTIONS)) -> structure(process::Exception)
+                fails NotReady;
+            /// Lets a thread that waits with an exception try again, or ends its process with the fault.
+            0x3b ExceptionResume exception_resume(
+                process: handle(Process, HANDLE_EXCEPTIONS),
+                thread: value,
+                action: choice(process::Action),
+            ) -> nothing fails NotReady;
+            /// Tells what a process is and has used.
+            0x3c ProcessUsage process_usage(process: handle(Process, INSPECT)) -> structure(process::Usage);
+            /// Tells the same of the first process whose number is `from` or more, of those that have threads; `NotReady` when there is none.
+            /// Asked from 0 on, and each time from one more than the last number, it gives all, in the order of their numbers.
+            0x3d ProcessNext process_next(system: handle(System, STATISTICS), from: value) -> structure(process::Usage)
+                fails NotReady;
+            /// Tells about the first thread of a process whose number is `from` or more; `NotReady` when there is none.
+            0x3e ProcessNextThread process_next_thread(process: handle(Process, INSPECT), from: value) -> structure(thread::Info)
+                fails NotReady;
+            /// Tells what a processor has done; `InvalidArgument` for one that does not run.
+            0x3f ProcessorUsage processor_usage(
+                system: handle(System, STATISTICS),
+                processor: below(statistics::PROCESSORS),
+            ) -> structure(statistics::Processor) fails InvalidArgument;
         }
-    }
+
+        /// Threads.
+        group Threads {
+            /// Starts a thread in a process at `entry`, with this stack pointer and `argument` in RDI; `cpu` is the number of the
+            /// processor that it shall stay on, or [`abi::process::ANY_CPU`]. With SUSPEND it begins suspended.
+            0x50 ThreadCreate thread_create(
+                process: handle(Process, CREATE_THREAD),
+                entry: address,
+                stack: address,
+                argument: value,
+                cpu: value,
+                how: bits(thread: SUSPEND),
+            ) -> handle fails InvalidArgument | OutOfMemory | OverLimit | TooMany | Ended;
+            /// Ends a thread: it does not run in user mode any more. With its last thread a process ends, with status 0.
+            0x51 ThreadKill thread_kill(thread: handle(Thread, KILL)) -> nothing;
+            /// Stops a thread, at the latest when it would go back to user mode, until it is resumed.
+            0x52 ThreadSuspend thread_suspend(thread: handle(Thread, MANAGE)) -> nothing;
+            /// Lets a suspended thread go on.
+            0x53 ThreadResume thread_resume(thread: handle(Thread, MANAGE)) -> nothing;
+            /// Tells about a thread.
+            0x54 ThreadInfo thread_info(thread: handle(Thread, INSPECT)) -> structure(thread::Info);
+            /// Ends the calling thread. With its last thread a process ends, with status 0.
+            0x55 ThreadExit thread_exit() -> never;
+            /// Gives the processor to another thread of the same priority that is ready.
+            0x56 ThreadYield thread_yield() -> infallible(nothing);
+            /// Waits until a time on the monotonic clock, in nanoseconds.
+            0x57 ThreadSleep thread_sleep(until: value) -> nothing fails OutOfMemory | Ended;
+            /// Gives a thread a priority. While others wait for it in calls, it has theirs, if that is higher.
+            0x58 ThreadSetPriority thread_set_priority(
+                thread: handle(Thread, MANAGE),
+                priority: below(thread::PRIORITIES),
+            ) -> nothing;
+            /// Says on which processors a thread may run: a bit each, at least one of them a processor that runs.
+            0x59 ThreadSetAffinity thread_set_affinity(thread: handle(Thread, MANAGE), processors: bytes(CPU_SET_MAX)) -> nothing;
+            /// Sets bits of an event when the thread has ended; at once if it has. No event, with `bits` 0, unbinds.
+            0x5a ThreadOnExit thread_on_exit(
+                thread: handle(Thread, INSPECT),
+                event: optional_handle(Event, SIGNAL),
+                bits: value,
+            ) -> nothing fails InvalidArgument;
+            /// Reads the registers of a thread that is stopped: suspended and not running, or waiting with an exception. `NotReady` when
+            /// it is not (not yet: a suspended thread may still be on its way out of the kernel), `Ended` when it has ended or is about to.
+            0x5b ThreadReadRegisters thread_read_registers(thread: handle(Thread, DEBUG)) -> structure(thread::Registers)
+                fails NotReady | Ended;
+            /// Changes all registers of a thread that is stopped, as [`abi::thread::Registers`] says; it goes on with them. `InvalidArgument`
+            /// for another length, addresses that are none of user space, flags that are not in [`abi::thread::FLAGS`], or what was read within a
+            /// call. `NotReady` when it is not stopped, or is within a call: the registers belong to that until it is over.
+            0x5c ThreadWriteRegisters thread_write_registers(
+                thread: handle(Thread, DEBUG),
+                registers: bytes(REGISTERS_SIZE),
+            ) -> nothing fails NotReady | Ended;
+        }
+
+        /// Events: 64 bits that threads set, wait for and clear.
+        group Events {
+            /// Makes an event with all bits clear.
+            0x70 EventCreate event_create() -> handle fails OutOfMemory | TooMany;
+            /// Sets bits and wakes who waits for one of them.
+            0x71 EventSignal event_signal(event: handle(Event, SIGNAL), bits: value) -> nothing;
+            /// Clears and returns the bits of `mask` that are set, without waiting.
+            0x72 EventTake event_take(event: handle(Event, WAIT), mask: value) -> value;
+            /// Waits until a bit of `mask`, which is not 0, is set, or with ALL until all of them are; returns those that are, and clears
+            /// them but for KEEP. At the latest at a time on the monotonic clock, in nanoseconds ([`abi::NEVER`]: without end).
+            0x73 EventWait event_wait(event: handle(Event, WAIT), mask: value, how: bits(event: ALL | KEEP), until: value) -> value
+                fails InvalidArgument | OutOfMemory | TimedOut | Ended;
+            /// Sets bits at a time on the monotonic clock, in nanoseconds, instead of those of an earlier call for this event;
+            /// [`abi::NEVER`]: none.
+            0x74 EventSetTimer event_set_timer(event: handle(Event, SIGNAL), bits: value, at: value) -> nothing fails OutOfMemory;
+        }
+
+        /// Mailboxes: calls from thread to thread, with messages in registers ([`abi::message`]).
+        group Mailboxes {
+            /// Makes a mailbox. It is open until the last handle with RECEIVE is closed.
+            0x90 MailboxCreate mailbox_create() -> handle fails OutOfMemory | TooMany;
+            /// Returns a handle to call a mailbox by. The receiver of its messages learns the badge.
+            0x91 MailboxBadge mailbox_badge(mailbox: any_handle(RECEIVE), badge: value) -> handle
+                fails WrongType | OutOfMemory | TooMany | Ended;
+            /// Sends a message and waits for the answer. Its handles are moved when a server has taken it: `BadHandle` and `AccessDenied` are
+            /// said of them too, and on an error they stay, but when a server that took them did not answer. `NotTaken` when the
+            /// server has no room for handles or words; `BadAddress` when the caller's own buffer cannot be read, or cannot be written when the
+            /// answer comes, whose handles are closed then.
+            0x92 MailboxCall mailbox_call(mailbox: handle(Mailbox, CALL), message: tag) -> message
+                fails PeerClosed | NotTaken | BadAddress | OutOfMemory | Ended;
+            /// As `mailbox_call`, at the latest until the time on the monotonic clock, in nanoseconds, in R15. The eighth word of a message that
+            /// has so many lies in the buffer.
+            0x93 MailboxCallUntil mailbox_call_until(mailbox: handle(Mailbox, CALL), message: tag) -> message
+                fails PeerClosed | NotTaken | BadAddress | TimedOut | OutOfMemory | Ended;
+            /// Waits for a message, at the latest until a time on the monotonic clock, in nanoseconds. A call that the thread has not
+            /// answered yet gets `PeerClosed`. A call for whose words or handles there is no room gets `NotTaken`, and the next is waited for.
+            0x94 MailboxReceive mailbox_receive(mailbox: handle(Mailbox, RECEIVE), until: value) -> message
+                fails PeerClosed | TimedOut | OutOfMemory | Ended;
+            /// Answers the call whose message the thread received last. Once; `PeerClosed` when the caller waits no more. `NotTaken`
+            /// when it has no room for words or handles; after this and the errors of handles and buffer it still waits for an answer.
+            0x95 MailboxReply mailbox_reply(mailbox: handle(Mailbox, RECEIVE), message: tag) -> nothing
+                fails NotReady | PeerClosed | NotTaken | BadAddress;
+            /// Answers as `mailbox_reply`, if there is somebody to answer, and waits for the next message, unless the answer fails in a
+            /// way that leaves the caller waiting.
+            0x96 MailboxReplyReceive mailbox_reply_receive(mailbox: handle(Mailbox, RECEIVE), message: tag) -> message
+                fails PeerClosed | NotTaken | BadAddress | OutOfMemory | Ended;
+            /// Sets bits of an event when a message comes that nobody waits for; at once if there is one. No event, with `bits` 0,
+            /// unbinds.
+            0x97 MailboxOnReadable mailbox_on_readable(
+                mailbox: handle(Mailbox, RECEIVE),
+                event: optional_handle(Event, SIGNAL),
+                bits: value,
+            ) -> nothing fails InvalidArgument;
+            /// Names the memory through which the calling thread sends and receives words beyond those in registers: room for
+            /// [`abi::message::WORDS_MAX`] words, at a multiple of 8; 0: none. It is looked at when a message needs it.
+            0x98 MailboxSetBuffer mailbox_set_buffer(address: address) -> nothing fails InvalidArgument | OutOfMemory;
+            /// Returns the right to answer the call whose message the thread received last, so that it, or another who is given the handle, can
+            /// answer later. The thread serves the call no longer: the priority of the caller is not passed on any more.
+            0x99 MailboxDetach mailbox_detach() -> handle fails NotReady | OutOfMemory | TooMany | Ended;
+            /// Answers as `mailbox_reply`. `NotReady` when it was done already. When the last handle goes before, the caller gets
+            /// `PeerClosed`.
+            0x9a ReplyAnswer reply_answer(reply: handle(Reply, ANSWER), message: tag) -> nothing
+                fails NotReady | PeerClosed | NotTaken | BadAddress;
+        }
+
+        /// Resources: ranges of what the machine has, from which drivers get what they need.
+        group Resources {
+            /// Returns a handle of a part of a resource: `len` of it from `offset` on.
+            0xa0 ResourceNarrow resource_narrow(resource: any_handle(DUPLICATE), offset: value, len: value) -> handle
+                fails WrongType | InvalidArgument | OutOfMemory | TooMany | Ended;
+            /// Tells about a resource.
+            0xa1 ResourceInfo resource_info(resource: handle(Resource, INSPECT)) -> structure(resource::Info);
+            /// Lets a process use all ports of a resource of ports, by the instructions IN and OUT, until it ends. `AccessDenied` for ports
+            /// that the kernel keeps to itself; `TooMany` when the process would have ports in more than 16 separate ranges.
+            0xa2 ResourceGrantPorts resource_grant_ports(
+                resource: handle(Resource, USE),
+                process: handle(Process, GIVE),
+            ) -> nothing fails NotSupported | TooMany;
+            /// Returns which line of a resource of lines an interrupt of the ISA bus is wired to: its offset there.
+            0xa3 ResourceIsaLine resource_isa_line(
+                resource: handle(Resource, INSPECT),
+                isa: below(resource::ISA_INTERRUPTS),
+            ) -> value fails NotSupported;
+        }
+
+        /// Futexes: threads wait for words of memory, which programs change without the kernel as long as nobody waits.
+        group Futexes {
+            /// Waits until a thread wakes those who wait for the word of four bytes at an address, at the latest until a time on the
+            /// monotonic clock, in nanoseconds; `Changed` at once if the word is not as expected. All who have the same area mapped,
+            /// wherever, mean the same word. Whoever returns without an error was woken, and looks at the word again.
+            0xb0 FutexWait futex_wait(address: address, expected: below(futex::VALUES), until: value) -> nothing
+                fails InvalidArgument | BadAddress | Changed | TimedOut | OutOfMemory | Ended;
+            /// Wakes at most so many of those that wait for a word, the most urgent first; returns how many.
+            0xb1 FutexWake futex_wake(address: address, most: value) -> value fails InvalidArgument | BadAddress;
+            /// Wakes at most `wake_most` of those that wait for a word, and lets at most `move_most` others wait for another one
+            /// from now on; returns how many were woken or moved.
+            0xb2 FutexRequeue futex_requeue(address: address, wake_most: value, move_most: value, other: address) -> value
+                fails InvalidArgument | BadAddress;
+        }
+
+        /// The machine.
+        group System {
+            /// Tells about the machine's memory and processors.
+            0xc0 SystemStatistics system_statistics(system: handle(System, STATISTICS)) -> structure(statistics::Statistics);
+            /// Writes a text (UTF-8; other bytes are replaced) to the log, one record per line.
+            0xc1 SystemLogWrite system_log_write(system: handle(System, LOG_WRITE), text: bytes(LOG_WRITE_MAX)) -> nothing;
+            /// Tells about the screen that the boot loader has set up; `NotSupported` without one.
+            0xc2 SystemFramebuffer system_framebuffer(system: handle(System, STATISTICS)) -> structure(framebuffer::Framebuffer)
+                fails NotSupported;
+        }
+
+        /// Interrupts of devices, for their drivers.
+        group Interrupts {
+            /// Takes a line of a resource of lines in a way ([`abi::interrupt::AS_WIRED`] ...), for as long as there is a handle of what is returned.
+            /// It is masked. `Occupied` while somebody else has it; `AccessDenied` for lines that are the kernel's; `TooMany` when the
+            /// processors have no vector left for it.
+            0xe0 InterruptCreate interrupt_create(
+                resource: handle(Resource, USE),
+                line: value,
+                mode: below(interrupt::MODES),
+            ) -> handle fails InvalidArgument | NotSupported | Occupied | OutOfMemory | TooMany | Ended;
+            /// Sets bits of an event when the line fires: once, and then not until that was acknowledged; at once if something was not. No
+            /// event, with `bits` 0, unbinds: the line is masked.
+            0xe1 InterruptOnFire interrupt_on_fire(
+                interrupt: handle(Interrupt, ACKNOWLEDGE),
+                event: optional_handle(Event, SIGNAL),
+                bits: value,
+            ) -> nothing fails InvalidArgument;
+            /// Takes notice that the line has fired, and lets it fire again. Returns how often it had: of edges those since the last
+            /// acknowledgement, 256 at most. If there was more than one, the event's bits are set once more, as one of them may have come after the driver had
+            /// looked at its device; that one is to be acknowledged, too. A level is 1; it fires again at once if it is still there.
+            0xe2 InterruptAcknowledge interrupt_acknowledge(interrupt: handle(Interrupt, ACKNOWLEDGE)) -> value fails NotReady;
+            /// Tells about a line.
+            0xe3 InterruptInfo interrupt_info(interrupt: handle(Interrupt, INSPECT)) -> structure(interrupt::Info);
+        }
+    } };
 }

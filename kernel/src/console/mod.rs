@@ -13,10 +13,11 @@ use spin::Once;
 
 use crate::arch::current::serial::Serial;
 use crate::arch::current::{IrqLock, percpu, time};
+use crate::locks;
 use framebuffer::Console;
 
 /// The serial port and the screen, one line at a time. Taken with interrupts off; its holder takes no other lock.
-static OUTPUT: IrqLock<Output> = IrqLock::new(Output { screen: None });
+static OUTPUT: IrqLock<Output, locks::Output> = IrqLock::new(Output { screen: None });
 /// The last log records, for the panic report and for later readers.
 pub static RING: klog::Ring = klog::Ring::new();
 static FILTER: Once<Filter<'static>> = Once::new();
@@ -96,6 +97,7 @@ pub fn init() {
 pub fn set_filter(text: &'static str) {
     let (filter, error) = Filter::parse(text, LevelFilter::Info);
     log::set_max_level(filter.max_level());
+    crate::trace::set_log(filter.max_level() == LevelFilter::Trace);
     FILTER.call_once(|| filter);
     if let Some(error) = error {
         log::warn!("log={text}: {error}");

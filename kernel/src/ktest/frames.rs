@@ -13,13 +13,22 @@ use crate::mm::frames::{self, Node, Purpose};
 use crate::mm::{self, phys_to_virt};
 
 /// Frames in a list that is kept in the frames themselves: it needs no other memory.
-struct Chain {
+pub struct Chain {
     first: Option<Frame>,
     len: u64,
 }
 
 impl Chain {
-    fn push(&mut self, frame: Frame) {
+    /// No frames.
+    pub const fn new() -> Self {
+        Self {
+            first: None,
+            len: 0,
+        }
+    }
+
+    /// Takes one in.
+    pub fn push(&mut self, frame: Frame) {
         let next = self.first.map_or(0, |next| next.start().as_u64());
         // SAFETY: a frame that this thread owns, in the direct map (invariants 1 and 4).
         unsafe { (phys_to_virt(frame.start()).as_u64() as *mut u64).write_volatile(next) };
@@ -27,7 +36,8 @@ impl Chain {
         self.len += 1;
     }
 
-    fn pop(&mut self) -> Option<Frame> {
+    /// Hands the last one out.
+    pub fn pop(&mut self) -> Option<Frame> {
         let frame = self.first?;
         // SAFETY: as in `push`, which wrote it.
         let next = unsafe { (phys_to_virt(frame.start()).as_u64() as *const u64).read_volatile() };
@@ -47,10 +57,7 @@ pub fn all_can_be_reached() -> Outcome {
     let before = Account::now();
     let parked = mm::statistics().cached;
     let free = mm::statistics().free;
-    let mut chain = Chain {
-        first: None,
-        len: 0,
-    };
+    let mut chain = Chain::new();
     while let Some(frame) = frames::allocate_on(Node::ONLY, Purpose::Other) {
         chain.push(frame);
     }

@@ -5,11 +5,13 @@
 //! it returns. The last line that is logged is `N passed, N failed`.
 
 mod clock;
+mod events;
 mod firmware;
 mod frames;
 mod memory;
 pub mod nmi;
 mod pages;
+mod pressure;
 mod process;
 mod shootdown;
 mod smp;
@@ -56,10 +58,13 @@ const TESTS: &[Test] = &[
     ("usercopy/bad-addresses", usercopy::bad_addresses),
     ("usercopy/last-byte", usercopy::last_byte),
     ("usercopy/fixed-area", usercopy::fixed_area),
+    ("pressure/frames-run-out", pressure::frames_run_out),
+    ("pressure/account-is-full", pressure::account_is_full),
     ("clock/monotonic", clock::monotonic),
     ("clock/timer", clock::timer),
     ("threads/ping-pong", threads::ping_pong),
     ("threads/wake-storm", threads::wake_storm),
+    ("events/signalled-once", events::signalled_once),
     ("process/exit-status", process::exit_status),
     ("process/faults", process::faults),
     ("process/system-calls", process::system_calls),

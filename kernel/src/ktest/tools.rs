@@ -63,7 +63,7 @@ pub fn wait_for_stragglers() {
 /// Starts a kernel thread on a CPU.
 pub fn start_on(cpu: u32, name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), String> {
     Thread::new(name, Affinity::Pinned(cpu), None, Box::new(body))
-        .and_then(sched::add)
+        .map(sched::add)
         .map_err(|_| format!("no memory for a thread on cpu{cpu}"))
 }
 

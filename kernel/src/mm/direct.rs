@@ -6,7 +6,9 @@ use kaddr::{Frame, PAGE_SIZE, PhysAddr, PhysRange, VirtAddr};
 use kboot::memory_map::{Region, RegionKind};
 use kmem::pt::TableMemory;
 
+use crate::arch::current::IrqLock;
 use crate::boot;
+use crate::locks;
 
 /// Distance from a physical address to its virtual one: first the boot loader's, then ours.
 static OFFSET: AtomicU64 = AtomicU64::new(0);
@@ -72,7 +74,51 @@ pub fn covers(address: PhysAddr) -> bool {
         return false;
     };
     let inside = |region: &Region| is_mapped(region.kind) && range_of(region).contains(address);
-    info.regions().iter().any(inside) && !super::init::image(info).contains(address)
+    info.regions().iter().any(inside)
+        && (!super::init::image(info).contains(address)
+            || super::init::is_former_image(info, address))
+}
+
+/// Devices that the kernel drives itself, by their registers.
+static DEVICES: IrqLock<Devices, locks::Devices> = IrqLock::new(Devices {
+    ranges: [const { None }; DEVICES_MAX],
+    is_full: false,
+});
+
+/// More than a machine has of those that the kernel drives: interrupt controllers and a timer.
+const DEVICES_MAX: usize = 64;
+
+struct Devices {
+    ranges: [Option<PhysRange>; DEVICES_MAX],
+    is_full: bool,
+}
+
+/// Notes that the kernel drives a device by registers in these pages.
+pub(super) fn keep_device(range: PhysRange) {
+    let mut devices = DEVICES.lock();
+    let known = |known: &Option<PhysRange>| known.is_some_and(|known| known.contains_range(&range));
+    if devices.ranges.iter().any(known) {
+        return;
+    }
+    match devices.ranges.iter_mut().find(|place| place.is_none()) {
+        Some(place) => *place = Some(range),
+        // Then programs get nothing, rather than something that is the kernel's.
+        None => devices.is_full = true,
+    }
+}
+
+/// Whether the kernel has anything in a range: memory of any kind, its image, registers of a device that it drives.
+pub fn is_kernels(range: PhysRange) -> bool {
+    let Some(info) = boot::try_info() else {
+        return true;
+    };
+    let is_memory = |region: &Region| is_mapped(region.kind) && range_of(region).overlaps(&range);
+    let devices = DEVICES.lock();
+    let mut driven = devices.ranges.iter().flatten();
+    devices.is_full
+        || info.regions().iter().any(is_memory)
+        || super::init::image(info).overlaps(&range)
+        || driven.any(|device| device.overlaps(&range))
 }
 
 /// Page tables, reached through the direct map.
@@ -108,4 +154,14 @@ pub fn zero(frame: Frame) {
             options(nostack, preserves_flags),
         );
     }
+}
+
+/// Whether a frame holds nothing but zeros. A program may write to it meanwhile; then it is so or not.
+pub fn is_zero(frame: Frame) -> bool {
+    /// Words that are looked at before it is decided whether to go on.
+    const STEP: usize = 8;
+    const STEPS: usize = PAGE_SIZE as usize / 8 / STEP;
+    let start = phys_to_virt(frame.start()).as_u64() as *const [u64; STEP];
+    // SAFETY: a frame of memory in the direct map, which somebody owns (invariants 1 and 4). Volatile, as others may write.
+    (0..STEPS).all(|step| unsafe { start.add(step).read_volatile() } == [0; STEP])
 }

@@ -16,12 +16,13 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{inject, poison};
 use crate::arch::current::{IrqLock, percpu};
+use crate::locks;
 
-static SHARED: Once<IrqLock<FrameAllocator<'static>>> = Once::new();
+static SHARED: Once<IrqLock<FrameAllocator<'static>, locks::Frames>> = Once::new();
 
 /// The cache of one processor, in its per-CPU area.
 #[repr(align(64))]
-pub struct Stock(IrqLock<Cache>);
+pub struct Stock(IrqLock<Cache, locks::Stock>);
 
 impl Stock {
     /// An empty cache, which everything passes by until [`set_limits`].
@@ -91,14 +92,42 @@ pub fn allocate(purpose: Purpose) -> Option<Frame> {
     if inject::is_refused() {
         return None;
     }
-    let keep = if purpose == Purpose::User {
+    let frame = pool::allocate(&Machine, purpose, kept_from(purpose))?;
+    poison::check(frame);
+    Some(frame)
+}
+
+/// Frames that are left when somebody asks for this purpose.
+#[inline]
+fn kept_from(purpose: Purpose) -> usize {
+    if purpose == Purpose::User {
         RESERVE.load(Ordering::Relaxed)
     } else {
         0
-    };
-    let frame = pool::allocate(&Machine, purpose, keep)?;
-    poison::check(frame);
-    Some(frame)
+    }
+}
+
+/// As [`allocate`], for as many frames as there are places, all of them empty; returns how many could be had, and fills so many
+/// places.
+pub fn allocate_many(purpose: Purpose, places: &mut [Option<Frame>]) -> usize {
+    // Each counts as one allocation of the program.
+    let wanted = places.iter().take_while(|_| !inject::is_refused()).count();
+    let places = places.get_mut(..wanted).unwrap_or_default();
+    let count = pool::allocate_many(&Machine, purpose, kept_from(purpose), places);
+    if poison::is_on() {
+        places.iter().flatten().copied().for_each(poison::check);
+    }
+    count
+}
+
+/// How many frames programs can have, and could have if they had none.
+pub fn room() -> (u64, u64) {
+    let memory = statistics();
+    let kept = RESERVE.load(Ordering::Relaxed) as u64;
+    (
+        memory.free.saturating_sub(kept),
+        memory.total.saturating_sub(kept),
+    )
 }
 
 /// Takes a frame, near the processors of a node if there is a choice. There is one node today.
@@ -135,14 +164,70 @@ pub fn free(frame: Frame, purpose: Purpose) {
     report(try_free(frame, purpose));
 }
 
+/// Frames that are given back together, at the latest when this is dropped. What is said of [`free`] is due before they are
+/// put here.
+pub struct GiveBack {
+    purpose: Purpose,
+    /// What lies from `len` on means nothing.
+    frames: [Option<Frame>; Self::MOST],
+    len: usize,
+}
+
+impl GiveBack {
+    /// Frames that wait at most.
+    const MOST: usize = 32;
+
+    /// None, for frames that were taken for this purpose.
+    pub const fn new(purpose: Purpose) -> Self {
+        Self {
+            purpose,
+            frames: [None; Self::MOST],
+            len: 0,
+        }
+    }
+
+    /// Gives a frame back, now or later.
+    #[inline]
+    pub fn put(&mut self, frame: Frame) {
+        if poison::is_on() {
+            // One by one, to find the one that is given back twice.
+            return free(frame, self.purpose);
+        }
+        if self.len == Self::MOST {
+            self.finish();
+        }
+        if let Some(place) = self.frames.get_mut(self.len) {
+            *place = Some(frame);
+            self.len += 1;
+        }
+    }
+
+    fn finish(&mut self) {
+        let frames = self.frames.get(..self.len).unwrap_or_default();
+        report(pool::free_many(&Machine, frames, self.purpose));
+        self.len = 0;
+    }
+}
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Whether more than one frame in `share` is free, those aside that processors have parked.
+pub fn is_plentiful(share: usize) -> bool {
+    let plenty = with_shared(|shared| shared.free_frames() > shared.total_frames() / share.max(1));
+    plenty == Some(true)
+}
+
 /// Takes an aligned 2 MiB for an area, with any content, if more than one frame in `share` is free; [`free_large`]
 /// takes it back.
 pub fn allocate_large(share: usize) -> Option<Frame> {
     if inject::is_refused() {
         return None;
     }
-    let plenty = with_shared(|shared| shared.free_frames() > shared.total_frames() / share.max(1));
-    if plenty != Some(true) {
+    if !is_plentiful(share) {
         return None;
     }
     let first = pool::allocate_large(&Machine, Purpose::User)?;

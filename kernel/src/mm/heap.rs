@@ -19,6 +19,7 @@ use talc::source::Source;
 use super::layout::HEAP;
 use super::{Purpose, inject, objects};
 use crate::arch::current::IrqLock;
+use crate::locks;
 
 /// Bytes by which the heap grows and shrinks.
 const CHUNK: u64 = 256 * 1024;
@@ -97,7 +98,7 @@ struct Shared {
     large: u64,
 }
 
-static SHARED: IrqLock<Shared> = IrqLock::new(Shared {
+static SHARED: IrqLock<Shared, locks::Heap> = IrqLock::new(Shared {
     talc: Talc::new(Mapped {
         chunks: Chunks::new(),
         emptied: None,
@@ -174,7 +175,7 @@ pub fn trim() {
 /// What the heap holds at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes that were asked for and not given back.
+    /// Bytes that were asked for and not given back. Processors that take and give back meanwhile can make it wrong.
     pub used: u64,
     /// Bytes that are mapped for the heap.
     pub mapped: u64,
@@ -255,8 +256,11 @@ unsafe impl GlobalAlloc for Heap {
     }
 }
 
-/// Puts a value on the heap for ever.
-pub fn leak<T>(value: T) -> Option<&'static mut T> {
+/// Puts a copy of a value on the heap for ever, without a stop on the stack, which large ones overflow.
+///
+/// # Safety
+/// There is a value, which nobody has used and nobody will: the copy stands for it.
+pub unsafe fn leak_copy<T>(original: *const T) -> Option<&'static mut T> {
     let layout = Layout::new::<T>();
     debug_assert!(layout.size() != 0);
     // SAFETY: the layout is not of size zero.
@@ -264,9 +268,9 @@ pub fn leak<T>(value: T) -> Option<&'static mut T> {
     if place.is_null() {
         return None;
     }
-    // SAFETY: the place is aligned, large enough and ours for ever.
+    // SAFETY: the place is aligned, large enough and ours for ever; the original is good to copy (caller).
     unsafe {
-        place.write(value);
+        place.copy_from_nonoverlapping(original, 1);
         Some(&mut *place)
     }
 }

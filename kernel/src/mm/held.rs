@@ -5,6 +5,7 @@ use core::fmt;
 use kaddr::PAGE_SIZE;
 
 use super::{Purpose, heap, stack, statistics};
+use crate::sched;
 
 /// Two of these are equal when nothing was lost in between: every frame is free, or mapped for the heap, or in a kernel
 /// stack, or a page table of the kernel's half, or somebody has it; so what nobody has is constant.
@@ -12,7 +13,7 @@ use super::{Purpose, heap, stack, statistics};
 pub struct Held {
     /// Frames that are free, or that heap, stacks and kernel page tables have.
     pub frames: u64,
-    /// Bytes on the heap.
+    /// Bytes on the heap, as [`heap_in_use`] counts them.
     pub heap: u64,
     /// Kernel stacks that are not in the pool.
     pub stacks: usize,
@@ -28,7 +29,7 @@ impl Held {
         let tables = memory.used_for(Purpose::KernelTable);
         Self {
             frames: memory.free + heap.mapped / PAGE_SIZE + stacks + tables,
-            heap: heap.used,
+            heap: heap_in_use(),
             stacks: mapped - pooled,
         }
     }
@@ -38,6 +39,14 @@ impl Held {
     pub fn is_more_than(&self, other: &Self) -> bool {
         self.frames < other.frames || self.heap > other.heap || self.stacks > other.stacks
     }
+}
+
+/// Bytes of the heap that somebody uses. Objects that processors keep at hand do not count, nor does the room that is kept
+/// for as many threads and stacks as there ever were: so it is the same as before when whatever was made meanwhile has gone.
+pub fn heap_in_use() -> u64 {
+    let room = sched::room_bytes() + stack::room_bytes();
+    // Not all is counted at the same moment.
+    heap::usage().used.saturating_sub(room as u64)
 }
 
 impl fmt::Display for Held {

@@ -1,5 +1,7 @@
 //! From the boot loader's memory map to our own frames and page tables.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use kaddr::{PAGE_SIZE, PageSize, PhysAddr, PhysRange, VirtRange};
 use kboot::memory_map::{Region, RegionKind};
 use kmem::frame::{Block, FrameAllocator, blocks_needed};
@@ -57,6 +59,15 @@ pub(super) fn image(info: &BootInfo) -> PhysRange {
         info.kernel.checked_add(len).unwrap_or(info.kernel),
     )
 }
+
+/// Whether an address lies in the part of the image that only the start needed, and the direct map shows that now.
+pub(super) fn is_former_image(info: &BootInfo, address: PhysAddr) -> bool {
+    let is_inside = |part: PhysRange| part.contains(address);
+    IS_START_SHOWN.load(Ordering::Acquire) && physical(layout::init(), info).is_some_and(is_inside)
+}
+
+/// Whether the direct map shows what only the start needed.
+static IS_START_SHOWN: AtomicBool = AtomicBool::new(false);
 
 /// Where a part of the kernel image lies in memory.
 fn physical(part: VirtRange, info: &BootInfo) -> Option<PhysRange> {
@@ -278,5 +289,6 @@ pub fn reclaim_start() -> Result<u64, MapError> {
         PageSize::Large,
     )?;
     drop(tables);
+    IS_START_SHOWN.store(true, Ordering::Release);
     Ok(frames::add(phys).added)
 }

@@ -4,7 +4,7 @@
 //! kernel's thread that starts it. `@inject` on the command line runs a program with each `n` that it reaches.
 
 #[cfg(feature = "fault-injection")]
-pub use on::{arm, disarm, is_refused};
+pub use on::{arm, disarm, has_refused, is_refused};
 
 /// Whether this allocation shall fail.
 #[cfg(not(feature = "fault-injection"))]
@@ -13,14 +13,23 @@ pub fn is_refused() -> bool {
     false
 }
 
+/// Whether an allocation of this run was made to fail.
+#[cfg(not(feature = "fault-injection"))]
+#[inline]
+pub fn has_refused() -> bool {
+    false
+}
+
 #[cfg(feature = "fault-injection")]
 mod on {
-    use core::sync::atomic::{AtomicU64, Ordering};
+    use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     use crate::sched;
 
     /// How many allocations it takes until one fails; 0 when none will.
     static LEFT: AtomicU64 = AtomicU64::new(0);
+    /// Whether one has.
+    static REFUSED: AtomicBool = AtomicBool::new(false);
     /// Number of the kernel's thread whose allocations count, too.
     static STARTER: AtomicU64 = AtomicU64::new(0);
 
@@ -32,7 +41,13 @@ mod on {
 
     /// Makes none fail any more; whether one did.
     pub fn disarm() -> bool {
+        REFUSED.store(false, Ordering::Release);
         LEFT.swap(0, Ordering::AcqRel) == 0
+    }
+
+    /// Whether an allocation of this run was made to fail.
+    pub fn has_refused() -> bool {
+        REFUSED.load(Ordering::Acquire)
     }
 
     /// Whether this allocation shall fail.
@@ -43,6 +58,10 @@ mod on {
             return false;
         }
         let left = |left: u64| left.checked_sub(1);
-        LEFT.fetch_update(Ordering::AcqRel, Ordering::Acquire, left) == Ok(1)
+        let refused = LEFT.fetch_update(Ordering::AcqRel, Ordering::Acquire, left) == Ok(1);
+        if refused {
+            REFUSED.store(true, Ordering::Release);
+        }
+        refused
     }
 }

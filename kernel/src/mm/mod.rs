@@ -14,9 +14,12 @@ mod objects;
 mod poison;
 pub mod stack;
 
-pub use direct::{DirectMemory, phys_to_virt};
-pub use frames::{Purpose, Stock, allocate, allocate_large, free, free_large, statistics};
-pub use held::Held;
+pub use direct::{DirectMemory, is_kernels, phys_to_virt};
+pub use frames::{
+    GiveBack, Purpose, Stock, allocate, allocate_large, allocate_many, free, free_large,
+    is_plentiful, statistics,
+};
+pub use held::{Held, heap_in_use};
 pub use init::{init, reclaim_boot_loader, reclaim_start, tables_are_loaded};
 pub use kmem::pt::MapError;
 pub use objects::Objects;
@@ -28,13 +31,14 @@ use spin::Once;
 
 use crate::arch::current::{Irq, IrqLock, shootdown};
 use crate::boot;
+use crate::locks;
 use layout::DEVICES;
 
 const MIB: u64 = 1 << 20;
 
-static KERNEL_TABLES: Once<IrqLock<PageTable>> = Once::new();
+static KERNEL_TABLES: Once<IrqLock<PageTable, locks::KernelTables>> = Once::new();
 /// Next free address for device mappings; they are never undone.
-static NEXT_DEVICE: IrqLock<VirtAddr> = IrqLock::new(DEVICES.start);
+static NEXT_DEVICE: IrqLock<VirtAddr, locks::NextDevice> = IrqLock::new(DEVICES.start);
 
 /// The kernel's page tables, locked.
 ///
@@ -148,6 +152,8 @@ pub fn trim() {
 /// # Errors
 /// When addresses or frames for tables run out.
 pub fn map_device(address: PhysAddr, len: u64) -> Result<VirtAddr, MapError> {
+    let range = PhysRange::from_len(address, len).and_then(|range| range.align_outward(PAGE_SIZE));
+    direct::keep_device(range.ok_or(MapError::Misaligned)?);
     map_physical(address, len, CacheMode::Uncached)
 }
 

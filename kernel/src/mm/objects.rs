@@ -10,6 +10,7 @@ use kmem::heap::objects::{Cache, Class};
 
 use super::heap;
 use crate::arch::current::{IrqLock, percpu};
+use crate::locks;
 
 /// A place in the heap, which nobody uses.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ unsafe impl Send for Place {}
 
 /// The objects of one processor, in its per-CPU area.
 #[repr(align(64))]
-pub struct Objects(IrqLock<Cache<Place>>);
+pub struct Objects(IrqLock<Cache<Place>, locks::Objects>);
 
 impl Objects {
     /// None.

@@ -9,6 +9,7 @@ use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
 use super::layout::STACKS;
 use super::{MapError, Purpose, map_fresh, unmap_fresh};
 use crate::arch::current::IrqLock;
+use crate::locks;
 
 /// Bytes of a kernel stack.
 pub const SIZE: u64 = 32 * 1024;
@@ -28,7 +29,7 @@ struct Pool {
     deepest: u64,
 }
 
-static POOL: IrqLock<Pool> = IrqLock::new(Pool {
+static POOL: IrqLock<Pool, locks::Stacks> = IrqLock::new(Pool {
     places: 0,
     free: Vec::new(),
     unmapped: Vec::new(),
@@ -134,6 +135,12 @@ pub fn trim() {
 pub fn counts() -> (usize, usize) {
     let pool = POOL.lock();
     (pool.places - pool.unmapped.len(), pool.free.len())
+}
+
+/// Bytes of the heap that the lists keep, for as many stacks as there ever were.
+pub fn room_bytes() -> usize {
+    let pool = POOL.lock();
+    (pool.free.capacity() + pool.unmapped.capacity()) * size_of::<VirtAddr>()
 }
 
 /// The most bytes of any stack that were ever used. Looks at every stack, with the pool's lock held: for reports.

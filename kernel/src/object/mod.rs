@@ -1,16 +1,27 @@
-//! Kernel objects: what a handle can name, and the tables of handles.
+//! Kernel objects: what a handle can name. The tables of handles are those of [`kobj`].
 
 pub mod event;
-pub mod handles;
+pub mod interrupt;
+pub mod leftover;
+pub mod mailbox;
+pub mod ports;
+pub mod resource;
 
 use abi::ObjectType;
 pub use event::{Binding, Event};
-pub use handles::HandleTable;
-use ksync::Arc;
+pub use interrupt::Interrupt;
+use kobj::Numbers;
+use ksync::{Arc, Once};
+pub use mailbox::Mailbox;
+pub use resource::Resource;
 
+use crate::arch::current::random;
 use crate::process::Process;
 use crate::sched::thread::Thread;
 use crate::vm::VmArea;
+
+/// The handles of a process.
+pub type HandleTable = kobj::Table<Object>;
 
 /// What a handle names: a counted reference.
 #[derive(Clone)]
@@ -18,33 +29,57 @@ pub enum Object {
     /// A process; its own handle table may hold it too, until it ends.
     Process(Arc<Process>),
     /// A thread.
-    Thread(
-        #[expect(
-            dead_code,
-            reason = "a handle keeps the thread; there is no call on one yet"
-        )]
-        Arc<Thread>,
-    ),
+    Thread(Arc<Thread>),
     /// Memory.
     VmArea(Arc<VmArea>),
     /// An event.
     Event(Arc<Event>),
-    /// The kernel log.
-    Log,
-    /// The machine.
+    /// A range of what the machine has.
+    Resource(Arc<Resource>),
+    /// The use of an interrupt line.
+    Interrupt(Arc<Interrupt>),
+    /// A side of a mailbox.
+    Mailbox(mailbox::End),
+    /// The right to answer a call.
+    Reply(Arc<mailbox::Reply>),
+    /// The machine: its log and its statistics.
     System,
 }
 
-impl Object {
-    /// Its type.
-    pub fn kind(&self) -> ObjectType {
+impl kobj::Object for Object {
+    #[inline]
+    fn kind(&self) -> ObjectType {
         match self {
             Self::Process(_) => ObjectType::Process,
             Self::Thread(_) => ObjectType::Thread,
             Self::VmArea(_) => ObjectType::VmArea,
             Self::Event(_) => ObjectType::Event,
-            Self::Log => ObjectType::Log,
+            Self::Mailbox(_) => ObjectType::Mailbox,
+            Self::Resource(_) => ObjectType::Resource,
+            Self::Interrupt(_) => ObjectType::Interrupt,
+            Self::Reply(_) => ObjectType::Reply,
             Self::System => ObjectType::System,
         }
+    }
+}
+
+impl Object {
+    /// A number that no other object has at the same time.
+    pub fn number(&self) -> u64 {
+        static NUMBERS: Once<Numbers> = Once::new();
+        // What differs: an address, or a number that is none.
+        let word = match self {
+            Self::Process(process) => process.as_ptr() as u64,
+            Self::Thread(thread) => thread.as_ptr() as u64,
+            Self::VmArea(area) => area.as_ptr() as u64,
+            Self::Event(event) => event.as_ptr() as u64,
+            Self::Mailbox(end) => end.address(),
+            Self::Resource(resource) => resource.as_ptr() as u64,
+            Self::Interrupt(interrupt) => interrupt.as_ptr() as u64,
+            Self::Reply(reply) => reply.as_ptr() as u64,
+            Self::System => 2,
+        };
+        let numbers = NUMBERS.call_once(|| Numbers::new(random::next()));
+        numbers.of(word)
     }
 }

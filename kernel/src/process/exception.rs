@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use abi::process::{self as report, Action, Exception};
 use ksync::Arc;
+use ktrace::Group;
 
 use super::{Exit, Process};
-use crate::arch::current::trap::{PAGE_FAULT, TrapFrame, exception_name};
+use crate::arch::current::trap::{GENERAL_PROTECTION, PAGE_FAULT, TrapFrame, exception_name};
 use crate::arch::current::usercopy;
 use crate::object::Binding;
 use crate::sched::{self, thread::Thread};
@@ -25,6 +26,8 @@ struct Pending {
     thread: Arc<Thread>,
     exception: Exception,
     is_read: bool,
+    /// The answer is that the process ends: the thread waits on, until it must end.
+    is_last: bool,
 }
 
 /// The exceptions of a process, and who wants to know of them.
@@ -63,12 +66,23 @@ impl Exceptions {
         }
     }
 
-    fn take(&mut self, thread: u64) -> Option<Pending> {
-        let place = self
-            .pending
-            .iter()
-            .position(|pending| pending.exception.thread == thread)?;
+    /// The place of one that was not answered.
+    fn place(&self, is_it: impl Fn(&Pending) -> bool) -> Option<usize> {
+        let mut pending = self.pending.iter();
+        pending.position(|pending| !pending.is_last && is_it(pending))
+    }
+
+    fn take(&mut self, is_it: impl Fn(&Pending) -> bool) -> Option<Pending> {
+        let place = self.place(is_it)?;
         Some(self.pending.swap_remove(place))
+    }
+
+    /// Answers that the process ends.
+    fn make_last(&mut self, thread: u64) -> Option<Exception> {
+        let place = self.place(|pending| pending.exception.thread == thread)?;
+        let pending = self.pending.get_mut(place)?;
+        (pending.is_read, pending.is_last) = (true, true);
+        Some(pending.exception)
     }
 
     fn is_waiting(&self, thread: u64) -> bool {
@@ -82,31 +96,35 @@ impl Process {
     /// Sets who hears of exceptions. Threads that wait with one when nobody listens any more try again, and end the process
     /// if that fails.
     pub fn on_exception(&self, binding: Option<Binding>) {
-        let (old, left) = {
-            let mut exceptions = self.exceptions.lock();
-            let left = if binding.is_none() {
-                core::mem::take(&mut exceptions.pending)
-            } else {
-                Vec::new()
-            };
-            (core::mem::replace(&mut exceptions.listener, binding), left)
-        };
+        let nobody_listens = binding.is_none();
+        let old = core::mem::replace(&mut self.exceptions.lock().listener, binding);
         drop(old);
-        for pending in left {
+        let next = || self.exceptions.lock().take(|_| true);
+        while nobody_listens && let Some(pending) = next() {
             sched::wake(&pending.thread);
         }
     }
 
     /// Answers the exception of a thread; whether it waited with one.
     pub fn resume(&self, thread: u64, action: Action) -> bool {
-        let Some(pending) = self.exceptions.lock().take(thread) else {
-            return false;
-        };
-        if action == Action::End {
-            self.end_by(&pending.exception);
+        match action {
+            Action::Retry => {
+                let of_thread = |pending: &Pending| pending.exception.thread == thread;
+                let pending = self.exceptions.lock().take(of_thread);
+                pending.is_some_and(|pending| {
+                    sched::wake(&pending.thread);
+                    true
+                })
+            }
+            Action::End => {
+                // The thread hears of it when it must end, and does not run before.
+                let exception = self.exceptions.lock().make_last(thread);
+                exception.is_some_and(|exception| {
+                    self.end_by(&exception);
+                    true
+                })
+            }
         }
-        sched::wake(&pending.thread);
-        true
     }
 
     fn end_by(&self, exception: &Exception) {
@@ -164,6 +182,7 @@ impl Process {
                     thread: sched::current_thread(),
                     exception,
                     is_read: false,
+                    is_last: false,
                 });
             }
             exceptions.listener.clone().filter(|_| is_listened)
@@ -196,41 +215,66 @@ pub fn on_kernel_page_fault(frame: &mut TrapFrame, address: u64) -> bool {
     let Some(target) = usercopy::fixup(frame.rip) else {
         return false;
     };
-    let is_resolved = sched::with_current_process(|process| {
+    let resolved = sched::current_process().map(|process| {
         let resolved = process.space().resolve(address, access_of(frame.error));
         if resolved.is_ok() {
             process.count_fault();
         }
-        resolved.is_ok()
+        resolved
     });
-    if is_resolved != Some(true) {
+    let outcome = match resolved {
+        Some(Ok(())) => None,
+        Some(Err(error)) => Some(reason_of(error)),
+        None => Some(report::OTHER),
+    };
+    if trace::is_on(Group::Fault) {
+        trace::fault(frame.vector, [address, frame.error, frame.rip], outcome);
+    }
+    if outcome.is_some() {
         frame.rip = target;
     }
     true
 }
 
-/// Called for an exception in user mode, on the thread's kernel stack, interrupts off.
+/// Called for an exception in user mode, on the thread's kernel stack, interrupts off. The frame is a pointer, as a debugger may write
+/// to that of a thread that waits here (invariant 13).
 #[inline]
-pub fn on_user_exception(frame: &TrapFrame, address: u64) {
+pub fn on_user_exception(frame: *const TrapFrame, address: u64) {
+    // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
+    let (vector, error) = unsafe { ((*frame).vector, (*frame).error) };
     let mut reason = report::OTHER;
     // A reserved bit: the tables are wrong, and that is never the program's doing.
-    let is_resolvable = frame.vector == PAGE_FAULT && frame.error & RESERVED == 0;
+    let is_resolvable = vector == PAGE_FAULT && error & RESERVED == 0;
     if is_resolvable {
-        let resolved = sched::with_current_process(|process| {
-            let resolved = process.space().resolve(address, access_of(frame.error));
+        let resolved = sched::current_process().map(|process| {
+            let resolved = process.space().resolve(address, access_of(error));
             if resolved.is_ok() {
                 process.count_fault();
             }
             resolved
         });
         reason = match resolved {
-            Some(Ok(())) => return,
+            Some(Ok(())) => {
+                if trace::is_on(Group::Fault) {
+                    // SAFETY: as above.
+                    let rip = unsafe { (*frame).rip };
+                    trace::fault(vector, [address, error, rip], None);
+                }
+                return;
+            }
             Some(Err(error)) => reason_of(error),
             None => report::OTHER,
         };
     }
-    if frame.vector == PAGE_FAULT && !is_resolvable || !tell(frame, address, reason) {
-        crate::panic::on_exception(frame);
+    // A thread of the process that was given ports while this one ran.
+    if vector == GENERAL_PROTECTION
+        && sched::current_process().is_some_and(|process| process.ports.catch_up())
+    {
+        return;
+    }
+    if vector == PAGE_FAULT && !is_resolvable || !tell(frame, address, reason) {
+        // SAFETY: as above; the thread goes nowhere any more.
+        crate::panic::on_exception(unsafe { &*frame });
     }
 }
 
@@ -247,21 +291,28 @@ fn reason_of(error: FaultError) -> u64 {
 
 /// Tells the process of an exception of its running thread, and waits for the answer; false if there is no process.
 #[cold]
-fn tell(frame: &TrapFrame, address: u64, reason: u64) -> bool {
-    trace::record(trace::Phase::Instant, "fault");
-    let is_page_fault = frame.vector == PAGE_FAULT;
+fn tell(frame: *const TrapFrame, address: u64, reason: u64) -> bool {
+    // SAFETY: as in `on_user_exception`.
+    let (vector, error, rip) = unsafe { ((*frame).vector, (*frame).error, (*frame).rip) };
+    let is_page_fault = vector == PAGE_FAULT;
+    if trace::is_on(Group::Fault) {
+        let address = if is_page_fault { address } else { 0 };
+        trace::fault(vector, [address, error, rip], Some(reason));
+    }
     let exception = Exception {
         thread: sched::current_id(),
-        vector: frame.vector,
+        vector,
         address: if is_page_fault { address } else { 0 },
-        access: match access_of(frame.error) {
+        access: match access_of(error) {
             Access::Execute if is_page_fault => report::EXECUTE,
             Access::Write if is_page_fault => report::WRITE,
             _ => report::READ,
         },
         reason,
-        instruction: frame.rip,
-        error_code: frame.error,
+        instruction: rip,
+        error_code: error,
     };
-    sched::with_current_process(|process| process.raise(exception)).is_some()
+    sched::current_process()
+        .map(|process| process.raise(exception))
+        .is_some()
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use abi::{Rights as HandleRights, auxv};
+use abi::{ObjectType, Rights as HandleRights, auxv};
 use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
 use kboot::elf::{ElfError, Image, Placement, SegmentFlags};
 use kmem::vma::ProvideError;
@@ -13,7 +13,8 @@ use super::{Exit, Process};
 use crate::arch::current::usercopy::USER_END;
 use crate::boot::Module;
 use crate::mm::{self, phys_to_virt};
-use crate::object::Object;
+use crate::object::resource::Kind;
+use crate::object::{Object, Resource};
 use crate::sched;
 use crate::sched::thread::{Affinity, OutOfMemory, Start, Thread};
 use crate::vm::{Account, AreaError, MappingError, NewArea, Rights, SpaceError, VmArea};
@@ -138,7 +139,7 @@ pub fn start(
     let entry = image.checked_entry()?;
     let name = module.name.as_str();
     let account = Account::new(mm::default_limit(), None)?;
-    let process = Process::new(name, account)?;
+    let process = Process::new(name, account, None).map_err(|_| LoadError::OutOfMemory)?;
     // Whatever fails from here on: nothing of the process may stay, not even its handle of itself.
     let result = fill(&process, &image, entry, words).and_then(|stack| {
         let start = Start::User {
@@ -171,10 +172,7 @@ pub fn start_thread(
     process
         .add_thread(&thread)
         .map_err(|_| LoadError::OutOfMemory)?;
-    if let Err(error) = sched::add(thread.clone()) {
-        process.withdraw_thread(&thread);
-        return Err(error.into());
-    }
+    sched::add(thread.clone());
     Ok(thread)
 }
 
@@ -191,16 +189,25 @@ fn fill(
         handle.map_err(|_| LoadError::OutOfMemory)
     };
     let own = add(Object::Process(process.clone()), OWN_RIGHTS)?;
-    let given = HandleRights::DUPLICATE.union(HandleRights::TRANSFER);
-    let log = add(Object::Log, HandleRights::WRITE.union(given))?;
-    let system = add(Object::System, HandleRights::INSPECT.union(given))?;
+    let system = add(Object::System, HandleRights::of(ObjectType::System))?;
+    // No other program could give it these: the kernel starts only those that the command line names.
+    let resource = |kind: Kind| {
+        let resource = Resource::whole(kind).map_err(|_| LoadError::OutOfMemory)?;
+        let rights = HandleRights::of(ObjectType::Resource);
+        add(Object::Resource(resource), rights)
+    };
+    let memory = resource(Kind::Memory)?;
+    let ports = resource(Kind::Ports)?;
+    let lines = resource(Kind::Lines)?;
     let vector = [
         (auxv::PAGE_SIZE, PAGE_SIZE),
         (auxv::ENTRY, entry),
         (auxv::ABI_VERSION, abi::VERSION),
         (auxv::SELF_HANDLE, own.0),
-        (auxv::LOG_HANDLE, log.0),
         (auxv::SYSTEM_HANDLE, system.0),
+        (auxv::MEMORY_HANDLE, memory.0),
+        (auxv::PORTS_HANDLE, ports.0),
+        (auxv::LINES_HANDLE, lines.0),
         (auxv::NULL, 0),
     ];
     // One section: its guard page lies below the stack.

@@ -6,24 +6,35 @@
 //! are told. So whoever sees the end of a process sees its memory free.
 
 pub mod exception;
+mod family;
 pub mod loader;
+mod ports;
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use abi::{Error, Handle, ObjectType, Rights};
+use abi::process::Usage;
+use abi::{Error, Handle, Rights};
+use kaddr::PAGE_SIZE;
 use kmem::sorted::SortedMap;
+use kobj::{HANDLES_MAX, Named};
 use ksync::{AllocError, Arc};
 
 use crate::arch::current::IrqLock;
 use crate::boot::Text;
-use crate::object::{Binding, HandleTable, Object};
-use crate::sched::{self, thread::Thread};
+use crate::locks;
+use crate::object::{Binding, HandleTable, Object, leftover};
+use crate::sched;
+use crate::sched::thread::Thread;
+use crate::sched::usage::{self, Used};
 use crate::vm::{Account, AddressSpace};
 use exception::Exceptions;
+use family::Children;
+pub use ports::Ports;
 
 /// Processes that have threads, by number.
-static RUNNING: IrqLock<SortedMap<u64, Arc<Process>>> = IrqLock::new(SortedMap::new());
+static RUNNING: IrqLock<SortedMap<u64, Arc<Process>>, locks::Running> =
+    IrqLock::new(SortedMap::new());
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// Ends all processes that have threads. Those that the calling thread waits for end a little later.
@@ -71,13 +82,18 @@ enum Phase {
     Alive,
     /// It is known how it ends, and its threads are leaving.
     Ending(Exit),
+    /// Its threads have left, and one processor gives back what it held.
+    Releasing(Exit),
     /// It holds nothing any more.
     Ended(Exit),
 }
 
 struct State {
     phase: Phase,
+    /// By number.
     threads: Vec<Arc<Thread>>,
+    /// What those have used that have left.
+    left: Used,
     on_exit: Option<Binding>,
     waiters: Vec<Arc<Thread>>,
 }
@@ -85,9 +101,14 @@ struct State {
 impl State {
     /// Takes a thread off the list.
     fn remove(&mut self, thread: &Thread) -> Option<Arc<Thread>> {
-        let mut threads = self.threads.iter();
-        let place = threads.position(|other| core::ptr::eq(other.as_ptr(), thread))?;
-        Some(self.threads.swap_remove(place))
+        let place = self.place_of(thread.id);
+        let found = self.threads.get(place)?;
+        (found.id == thread.id).then(|| self.threads.remove(place))
+    }
+
+    /// The place of the first thread whose number is this or more.
+    fn place_of(&self, number: u64) -> usize {
+        self.threads.partition_point(|thread| thread.id < number)
     }
 }
 
@@ -95,36 +116,70 @@ impl State {
 pub struct Process {
     /// Unique for the life of the system.
     id: u64,
+    /// The number of the one that has made it; 0 if the kernel did.
+    parent: u64,
     name: Text<32>,
     account: Arc<Account>,
     space: AddressSpace,
-    handles: IrqLock<HandleTable>,
-    state: IrqLock<State>,
+    handles: Arc<HandleTable>,
+    /// Those that it has made.
+    children: Arc<Children>,
+    /// Those that the one has made which has made it.
+    siblings: Option<Arc<Children>>,
+    state: IrqLock<State, locks::ProcessState>,
+    /// The I/O ports that it may use.
+    pub ports: Ports,
     /// Exceptions that its threads wait with.
-    pub exceptions: IrqLock<Exceptions>,
+    pub exceptions: IrqLock<Exceptions, locks::Exceptions>,
     /// Pages that were provided at a fault.
     pub faults: AtomicU64,
 }
 
 impl Process {
-    /// A process without handles, mappings and threads.
+    /// Its number, unique for the life of the system.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// A process without handles, mappings and threads, which ends with its parent.
     ///
     /// # Errors
-    /// When memory is short.
-    pub fn new(name: &str, account: Arc<Account>) -> Result<Arc<Self>, AllocError> {
+    /// `OutOfMemory`; `Ended` when the parent has ended.
+    pub fn new(
+        name: &str,
+        account: Arc<Account>,
+        parent: Option<&Self>,
+    ) -> Result<Arc<Self>, Error> {
+        let process = Self::make(name, account, parent).map_err(|_| Error::OutOfMemory)?;
+        if let Some(siblings) = &process.siblings {
+            siblings.add(&process)?;
+        }
+        Ok(process)
+    }
+
+    fn make(
+        name: &str,
+        account: Arc<Account>,
+        parent: Option<&Self>,
+    ) -> Result<Arc<Self>, AllocError> {
         let space = AddressSpace::new(account.clone()).map_err(|_| AllocError)?;
         Arc::try_new(Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            parent: parent.map_or(0, |parent| parent.id),
             name: Text::new(name),
             account,
             space,
-            handles: IrqLock::new(HandleTable::new()),
+            handles: HandleTable::try_new(HANDLES_MAX)?,
+            children: Children::none()?,
+            siblings: parent.map(|parent| parent.children.clone()),
             state: IrqLock::new(State {
                 phase: Phase::Alive,
                 threads: Vec::new(),
+                left: Used::NONE,
                 on_exit: None,
                 waiters: Vec::new(),
             }),
+            ports: Ports::none(),
             exceptions: IrqLock::new(Exceptions::new()),
             faults: AtomicU64::new(0),
         })
@@ -145,45 +200,18 @@ impl Process {
         &self.account
     }
 
-    /// The object behind a handle.
-    ///
-    /// # Errors
-    /// `BadHandle`, `WrongType` or `AccessDenied`.
-    pub fn object(
-        &self,
-        handle: Handle,
-        kind: ObjectType,
-        rights: Rights,
-    ) -> Result<Object, Error> {
-        self.handles.lock().get(handle, kind, rights)
+    /// Its handles.
+    pub fn handles(&self) -> &Arc<HandleTable> {
+        &self.handles
     }
 
-    /// The object behind a handle of any type, and the handle's rights.
-    ///
-    /// # Errors
-    /// `BadHandle` or `AccessDenied`.
-    pub fn any_object(&self, handle: Handle, needed: Rights) -> Result<(Object, Rights), Error> {
-        self.handles.lock().any(handle, needed)
-    }
-
-    /// Adds a handle.
+    /// Adds a handle that is derived from none.
     ///
     /// # Errors
     /// `OutOfMemory` or `TooMany`; `Ended` when the process is ending. The object is dropped then.
     pub fn add_handle(&self, object: Object, rights: Rights) -> Result<Handle, Error> {
-        // With the lock held the phase cannot pass to `Ended` without the handle being seen by `release`.
-        let result = {
-            let mut handles = self.handles.lock();
-            if self.is_ending() {
-                Err((object, Error::Ended))
-            } else {
-                handles.insert(object, rights)
-            }
-        };
-        result.map_err(|(object, error)| {
-            drop(object);
-            error
-        })
+        let added = HandleTable::insert(&self.handles, Named::new(object, rights));
+        added.map_err(|(_, error)| error)
     }
 
     /// Removes a handle; what it named may go with it.
@@ -191,14 +219,12 @@ impl Process {
     /// # Errors
     /// `BadHandle`.
     pub fn remove_handle(&self, handle: Handle) -> Result<(), Error> {
-        let object = self.handles.lock().remove(handle)?;
-        drop(object);
-        Ok(())
+        self.handles.close(handle).map(drop)
     }
 
     /// How many handles it has.
     pub fn handle_count(&self) -> usize {
-        self.handles.lock().len()
+        self.handles.count() as usize
     }
 
     /// How many threads it has.
@@ -206,17 +232,53 @@ impl Process {
         self.state.lock().threads.len()
     }
 
-    /// Whether it is known how the process ends: it takes nothing more.
-    pub fn is_ending(&self) -> bool {
-        self.state.lock().phase != Phase::Alive
+    /// Its first thread whose number is this or more.
+    pub fn next_thread(&self, from: u64) -> Option<Arc<Thread>> {
+        let state = self.state.lock();
+        state.threads.get(state.place_of(from)).cloned()
+    }
+
+    /// What it is and has used. Looks at each of its threads, [`THREADS_MAX`] at the most, with its lock held, so that none is counted
+    /// twice or left out.
+    pub fn usage(&self) -> Usage {
+        let (used, threads) = {
+            let state = self.state.lock();
+            let threads = state.threads.iter().map(|thread| usage::of_thread(thread));
+            (threads.fold(state.left, Used::plus), state.threads.len())
+        };
+        let [name_0, name_1, name_2, name_3] = Usage::name_words(self.name());
+        Usage {
+            number: self.id,
+            parent: self.parent,
+            name_0,
+            name_1,
+            name_2,
+            name_3,
+            threads: threads as u64,
+            memory: self.account.usage().0.saturating_mul(PAGE_SIZE),
+            ran: used.ran_ns,
+            switches: used.switches,
+        }
+    }
+
+    /// The first process whose number is this or more, of those that have threads.
+    pub fn next(from: u64) -> Option<Arc<Self>> {
+        let running = RUNNING.lock();
+        running.ceiling(from).map(|(_, process)| process.clone())
     }
 
     /// How it ended, when it has and everything is given back.
     pub fn ended(&self) -> Option<Exit> {
         match self.state.lock().phase {
             Phase::Ended(exit) => Some(exit),
-            Phase::Alive | Phase::Ending(_) => None,
+            Phase::Alive | Phase::Ending(_) | Phase::Releasing(_) => None,
         }
+    }
+
+    /// Whether nobody has ended it yet.
+    #[cfg(feature = "frame-debug")]
+    pub fn is_alive(&self) -> bool {
+        self.state.lock().phase == Phase::Alive
     }
 
     /// Enters a new thread, which must then be started.
@@ -242,20 +304,10 @@ impl Process {
             let entered = running.insert(self.id, process.clone());
             entered.map_err(|_| Error::OutOfMemory)?;
         }
-        state.threads.push(thread.clone());
+        // Mostly at the end.
+        let place = state.place_of(thread.id);
+        state.threads.insert(place, thread.clone());
         Ok(())
-    }
-
-    /// Takes a thread off the list that was entered but could not be started.
-    pub fn withdraw_thread(&self, thread: &Thread) {
-        let (gone, process) = {
-            let mut state = self.state.lock();
-            let gone = state.remove(thread);
-            let is_last = state.threads.is_empty();
-            (gone, if is_last { self.leave_running() } else { None })
-        };
-        drop((gone, process));
-        self.release_if_empty();
     }
 
     /// Takes the process off the list of those that have threads. The reference is to be dropped when no lock is held.
@@ -263,8 +315,8 @@ impl Process {
         RUNNING.lock().remove(self.id)
     }
 
-    /// Ends the process: the first call says how. Its threads leave when they would return to user mode; if there are
-    /// none, it has ended when this returns.
+    /// Ends the process: the first call says how. Its threads leave when they would return to user mode. If it never had
+    /// one, it has ended when this returns.
     pub fn end(&self, exit: Exit) {
         {
             let mut state = self.state.lock();
@@ -273,6 +325,7 @@ impl Process {
             }
             state.phase = Phase::Ending(exit);
         }
+        self.handles.seal();
         // Threads leave meanwhile and shorten the list; none is added any more.
         let staying = || {
             let state = self.state.lock();
@@ -290,6 +343,7 @@ impl Process {
         let gone = {
             let mut state = self.state.lock();
             let gone = state.remove(thread);
+            state.left = state.left.plus(usage::of_thread(thread));
             if state.threads.is_empty() && state.phase == Phase::Alive {
                 state.phase = Phase::Ending(Exit::Status(0));
             }
@@ -302,22 +356,23 @@ impl Process {
     /// Gives everything back when the process is ending and the last thread has left.
     fn release_if_empty(&self) {
         let exit = {
-            let state = self.state.lock();
+            let mut state = self.state.lock();
             match state.phase {
-                Phase::Ending(exit) if state.threads.is_empty() => exit,
+                Phase::Ending(exit) if state.threads.is_empty() => {
+                    // Two may come here, the one who ends it and the last thread. Only one goes on: it alone knows when
+                    // everything is given back.
+                    state.phase = Phase::Releasing(exit);
+                    exit
+                }
                 _ => return,
             }
         };
-        // Two may come here (the one who ends an empty process, and the last thread): both find the same or nothing.
-        let handles = core::mem::replace(&mut *self.handles.lock(), HandleTable::new());
-        drop(handles);
+        self.children.end();
+        leftover::clear(&self.handles);
         self.exceptions.lock().clear();
         self.space.clear();
         let (waiters, on_exit) = {
             let mut state = self.state.lock();
-            if matches!(state.phase, Phase::Ended(_)) {
-                return;
-            }
             state.phase = Phase::Ended(exit);
             (core::mem::take(&mut state.waiters), state.on_exit.take())
         };
@@ -376,7 +431,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A process that never had a thread may still have mappings.
+        if let Some(siblings) = &self.siblings {
+            siblings.leave(self.id);
+        }
+        // A process that never had a thread may still have handles and mappings.
+        leftover::clear(&self.handles);
         self.space.clear();
     }
 }

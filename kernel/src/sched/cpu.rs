@@ -1,50 +1,85 @@
-//! The part of a CPU's area that belongs to the scheduler: run queue, idle thread, and the thread just left.
+//! The part of a CPU's area that belongs to the scheduler: run queue, alarms, idle thread, and the thread just left.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use ksched::{Config, Decision, Priority, RunQueue};
+use ksched::{Config, Decision, Node, RunQueue, Task};
 use ksync::Arc;
+use ktrace::Left;
 
-use super::thread::{Affinity, OutOfMemory, Thread};
+use super::alarm::Alarms;
+use super::thread::Thread;
 use crate::arch::current::percpu::{self, PerCpu};
-use crate::arch::current::{IrqLock, apic, time};
+use crate::arch::current::{IrqLock, time};
+use crate::locks;
 
-/// A thread in a run queue: one counted reference, as a plain pointer so that `ksched` can copy it.
+/// A thread in a run queue, or on its way there. A plain pointer: a thread that was started lives until it has ended and another
+/// one runs, by a reference that the scheduler holds ([`super::add`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ready(*const Thread);
+pub struct Ready(*const Thread);
 
-// SAFETY: the pointer stands for a counted reference to a `Sync` type.
+// SAFETY: the pointer is one to a `Sync` type.
 unsafe impl Send for Ready {}
 
 impl Ready {
-    /// Takes over one reference.
+    /// Takes over a counted reference, which lasts until [`Self::release`].
     pub(super) fn new(thread: Arc<Thread>) -> Self {
         Self(Arc::into_raw(thread))
     }
 
-    /// A new reference to a thread that others keep alive at the moment.
-    pub(super) fn borrow(thread: &Thread) -> Arc<Thread> {
-        // SAFETY: every thread lies in an `Arc`, of which the caller's reference shows that it is alive.
-        unsafe {
-            Arc::increment_strong_count(thread);
-            Arc::from_raw(thread)
-        }
+    /// A thread, as those who wake it see it.
+    ///
+    /// # Safety
+    /// It was started, and does not end as long as this is used (invariant 14).
+    pub unsafe fn of(thread: &Thread) -> Self {
+        Self(thread)
     }
 
-    pub(super) fn thread(&self) -> &Thread {
-        // SAFETY: the counted reference keeps the thread alive.
+    #[inline]
+    pub fn thread(&self) -> &Thread {
+        // SAFETY: the scheduler's reference keeps the thread alive until it has ended, and it has not (`of`).
         unsafe { &*self.0 }
     }
 
-    /// Drops the reference.
-    pub(super) fn release(self) {
-        // SAFETY: made from an `Arc` by `new`, and given up here once.
-        drop(unsafe { Arc::from_raw(self.0) });
+    /// Takes the thread out of its block, or makes its next block return at once.
+    #[inline]
+    pub fn wake(self) -> Option<Woken> {
+        self.thread().wake.wake().then_some(Woken(self))
     }
 
-    /// The reference goes on to live in the run queue.
-    pub(super) fn forget(self) {}
+    /// Drops the scheduler's reference.
+    pub(super) fn release(self) {
+        // SAFETY: the reference was taken over by `new` and is given up here once, when the thread has ended.
+        drop(unsafe { Arc::from_raw(self.0) });
+    }
+}
+
+/// A thread that was taken out of its block, and is in no queue: who has this sees to it that it runs.
+#[must_use]
+pub struct Woken(Ready);
+
+impl Woken {
+    /// Takes over a thread that is in no queue: one that is new, or that was just left although it can run.
+    pub(super) fn new(ready: Ready) -> Self {
+        Self(ready)
+    }
+
+    #[inline]
+    pub(super) fn ready(&self) -> Ready {
+        self.0
+    }
+
+    /// The thread, which does not go on before it is made to run.
+    #[inline]
+    pub fn thread(&self) -> &Thread {
+        self.0.thread()
+    }
+}
+
+impl Task for Ready {
+    fn node(&self) -> &Node<Self> {
+        &self.thread().node
+    }
 }
 
 /// What is to become of the thread that is switched away from.
@@ -54,21 +89,73 @@ pub(super) enum Fate {
     Requeue,
     /// It stays runnable behind the others of its priority.
     Yield,
+    /// It stays runnable, but not on this processor.
+    Migrate,
     /// It waits to be woken.
     Block,
     /// It is over.
     Exit,
 }
 
+impl Fate {
+    /// What the trace says of it.
+    pub(super) const fn left(self) -> Left {
+        match self {
+            Self::Requeue | Self::Yield | Self::Migrate => Left::Runnable,
+            Self::Block => Left::Blocked,
+            Self::Exit => Left::Ended,
+        }
+    }
+}
+
 /// The run queue of one CPU and what belongs to it. `Cell`s are its owner's (invariant 5).
 pub struct CpuQueue {
-    ready: IrqLock<RunQueue<Ready>>,
+    ready: IrqLock<RunQueue<Ready>, locks::RunQueue>,
     /// Threads that run or wait here, readable without the lock.
     load: AtomicUsize,
+    /// How often this CPU has switched. Written by itself.
+    pub(super) switches: AtomicU64,
+    pub(super) alarms: IrqLock<Alarms, locks::Alarms>,
     idle: Cell<*const Thread>,
     left: Cell<Option<(Ready, Fate)>>,
     online: AtomicBool,
-    timer_at_ns: Cell<Option<u64>>,
+    /// When this CPU's timer fires next; it may be earlier than needed, never later.
+    armed_ns: Cell<u64>,
+    /// When the loads of the processors are compared next.
+    pub(super) balance_ns: Cell<u64>,
+}
+
+/// What a CPU must know of a thread that was put into its queue.
+#[derive(Clone, Copy)]
+#[must_use]
+pub(super) struct News {
+    decision: Decision,
+    /// When the timer is needed.
+    tick: Option<u64>,
+}
+
+/// No timer is armed.
+const UNARMED: u64 = u64::MAX;
+
+/// Calls a function with the queue that a thread was last put in, with its lock held, and the CPU that it belongs to. The thread is in
+/// that queue or in none: who moves it takes it out of one queue, says where it goes, and puts it into the other. None for a
+/// thread that was not started.
+pub(super) fn with_queue_of<R>(
+    thread: &Thread,
+    act: impl FnOnce(&mut RunQueue<Ready>, &'static PerCpu) -> R,
+) -> Option<R> {
+    loop {
+        let index = thread.whereabouts.cpu();
+        let area = percpu::get(index as usize)?;
+        let mut queue = area.queue.ready.lock();
+        if thread.whereabouts.cpu() == index {
+            let result = act(&mut queue, area);
+            area.queue.load.store(queue.runnable(), Ordering::SeqCst);
+            return Some(result);
+        }
+        drop(queue);
+        core::hint::spin_loop();
+    }
 }
 
 impl CpuQueue {
@@ -77,10 +164,13 @@ impl CpuQueue {
         Self {
             ready: IrqLock::new(RunQueue::new(Config::DEFAULT)),
             load: AtomicUsize::new(0),
+            switches: AtomicU64::new(0),
+            alarms: IrqLock::new(Alarms::new()),
             idle: Cell::new(core::ptr::null()),
             left: Cell::new(None),
             online: AtomicBool::new(false),
-            timer_at_ns: Cell::new(None),
+            armed_ns: Cell::new(UNARMED),
+            balance_ns: Cell::new(0),
         }
     }
 
@@ -98,73 +188,131 @@ impl CpuQueue {
     }
 
     /// Gives the CPU its idle thread, for ever.
-    pub(super) fn set_idle(&self, thread: Arc<Thread>) -> Result<(), OutOfMemory> {
+    pub(super) fn set_idle(&self, thread: Arc<Thread>) {
         self.idle.set(Arc::into_raw(thread));
-        self.reserve(super::THREADS.load(Ordering::Acquire) + 1)
     }
 
-    /// Makes room for this many threads.
-    pub(super) fn reserve(&self, total: usize) -> Result<(), OutOfMemory> {
-        self.ready.lock().reserve(total).map_err(|_| OutOfMemory)
+    /// Bytes of the heap that the room takes.
+    pub(super) fn room_bytes(&self) -> usize {
+        self.alarms.lock().room_bytes()
     }
 
-    /// Puts a thread in; whether the CPU must be told.
-    pub(super) fn enqueue(&self, ready: Ready, priority: Priority) -> bool {
+    /// Puts a thread in; what the CPU must be told, if anything.
+    #[inline]
+    pub(super) fn enqueue(&self, ready: Ready) -> Option<News> {
         let mut queue = self.ready.lock();
+        // Read with the lock held: whoever changes it looks into the queue afterwards.
+        let priority = ready.thread().priority();
         let decision = queue.enqueue(ready, priority, time::now_ns());
         let runnable = queue.runnable();
-        self.load.store(runnable, Ordering::Relaxed);
-        drop(queue);
-        match decision {
-            // The first that waits needs the timer that a thread alone does without.
-            Ok(decision) => decision == Decision::Switch || runnable == 2,
-            Err(error) => unreachable!("every queue has a place for every thread: {error}"),
-        }
+        self.load.store(runnable, Ordering::SeqCst);
+        // The first that waits needs the timer that a thread alone does without.
+        let is_news = decision == Decision::Switch || runnable == 2;
+        is_news.then(|| News {
+            decision,
+            tick: queue.next_tick(),
+        })
+    }
+
+    /// Follows news of this CPU's own queue; whether another thread should run. For other CPUs an interrupt does so.
+    #[inline]
+    pub(super) fn follow(&self, news: News) -> bool {
+        self.arm_for(news.tick);
+        news.decision == Decision::Switch
+    }
+
+    /// How many threads run or wait here, or did a moment ago.
+    #[inline]
+    pub fn load(&self) -> usize {
+        // In one order with the notes of CPUs that go to sleep (`place`).
+        self.load.load(Ordering::SeqCst)
+    }
+
+    /// The time, for how long threads have run here up to then, both in nanoseconds, and how many run or wait.
+    pub(super) fn busy(&self) -> (u64, u64, usize) {
+        let mut queue = self.ready.lock();
+        let now = time::now_ns();
+        (now, queue.busy_ns(now), queue.runnable())
     }
 
     /// Whether something is runnable.
     pub(super) fn has_work(&self) -> bool {
-        self.load.load(Ordering::Relaxed) != 0 || self.ready.lock().runnable() != 0
+        self.load() != 0
     }
 
     /// Whether nothing is runnable here but the running thread. To be asked by that thread.
     pub fn is_alone(&self) -> bool {
-        self.load.load(Ordering::Relaxed) <= 1
+        self.load() <= 1
     }
 
     /// Counts time; whether another thread should run.
-    pub(super) fn tick(&self) -> bool {
-        self.ready.lock().tick(time::now_ns()) == Decision::Switch
+    pub(super) fn tick(&self, now_ns: u64) -> bool {
+        let mut queue = self.ready.lock();
+        let decision = queue.tick(now_ns);
+        let next = queue.next_tick();
+        drop(queue);
+        if decision == Decision::Switch {
+            // The switch sets the timer. A time that has come would interrupt the processor for ever before it gets there.
+            return true;
+        }
+        self.arm_for(next);
+        false
     }
 
-    /// The thread to run next.
+    /// The thread to run next; the timer is set for what comes after it.
+    #[inline]
     pub(super) fn next(&self, fate: Fate) -> *const Thread {
         let now = time::now_ns();
         let mut queue = self.ready.lock();
         let next = match fate {
             Fate::Requeue => queue.pick(now),
             Fate::Yield => queue.yield_current(now),
-            Fate::Block | Fate::Exit => {
-                let _ = queue.block();
-                queue.pick(now)
-            }
+            Fate::Block | Fate::Migrate | Fate::Exit => queue.block(now),
         };
         self.load.store(queue.runnable(), Ordering::Relaxed);
+        let tick = queue.next_tick();
+        drop(queue);
+        self.arm_for(tick);
         next.map_or(self.idle.get(), |ready| ready.0)
     }
 
-    /// Arms this CPU's timer for the next decision, or stops it when there is none to come.
-    pub(super) fn set_timer(&self) {
-        let next = self.ready.lock().next_tick();
-        match next {
-            Some(at) => time::arm_timer_at(at),
-            None if self.timer_at_ns.get().is_some() => apic::disarm_timer(),
-            None => {}
+    /// The running thread gives the CPU to another one, which is in no queue; whether a third one outranks it.
+    #[inline]
+    pub(super) fn hand_off(&self, ready: Ready) -> bool {
+        let now = time::now_ns();
+        let mut queue = self.ready.lock();
+        let decision = queue.hand_off(ready, ready.thread().priority(), now);
+        decision == Decision::Switch
+    }
+
+    /// Takes out a thread that waits here and that `allowed` accepts.
+    pub(super) fn steal(&self, allowed: impl FnMut(Ready) -> bool) -> Option<Ready> {
+        /// How many threads are looked at, with interrupts off.
+        const MOST: usize = 64;
+        let mut queue = self.ready.lock();
+        let (ready, _) = queue.steal(MOST, allowed)?;
+        self.load.store(queue.runnable(), Ordering::Relaxed);
+        Some(ready)
+    }
+
+    /// Sees to it that this CPU's timer fires at this time or before.
+    #[inline]
+    pub(super) fn arm_for(&self, at_ns: Option<u64>) {
+        if let Some(at_ns) = at_ns
+            && at_ns < self.armed_ns.get()
+        {
+            self.armed_ns.set(at_ns);
+            time::arm_timer_at(at_ns);
         }
-        self.timer_at_ns.set(next);
+    }
+
+    /// The timer has fired: it is not armed any more.
+    pub(super) fn note_fired(&self) {
+        self.armed_ns.set(UNARMED);
     }
 
     /// Notes which thread is being left.
+    #[inline]
     pub(super) fn leave(&self, thread: *const Thread, fate: Fate) {
         // The idle thread is in no queue, and its reference stays.
         let is_idle = core::ptr::eq(thread, self.idle.get());
@@ -176,23 +324,8 @@ impl CpuQueue {
     }
 
     /// The thread that was left by the last switch.
+    #[inline]
     pub(super) fn take_left(&self) -> Option<(Ready, Fate)> {
         self.left.take()
     }
-}
-
-/// The CPU for a thread: the one it is pinned to, or the online one with the least to do.
-pub(super) fn choose(affinity: Affinity) -> &'static PerCpu {
-    let pinned = match affinity {
-        Affinity::Pinned(index) => {
-            percpu::get(index as usize).filter(|area| area.queue.is_online())
-        }
-        Affinity::Any => None,
-    };
-    let lightest = || {
-        percpu::all()
-            .filter(|area| area.queue.is_online())
-            .min_by_key(|area| area.queue.load.load(Ordering::Relaxed))
-    };
-    pinned.or_else(lightest).unwrap_or_else(percpu::current)
 }

@@ -2,30 +2,38 @@
 //!
 //! Each CPU has a run queue behind a lock that is held only to decide. A thread that blocks or ends is settled by the
 //! context that runs *after* the switch ([`finish_switch`]): only then is its stack really unused (invariant 6). A
-//! thread that stays runnable stays in the queue of its CPU, which alone picks from it.
+//! thread that was preempted waits in its queue already before, and is not moved to another CPU until then.
 //!
 //! The kernel itself is not preempted: switches happen where a thread blocks, yields or exits, and on the way back to
 //! user mode.
 
+pub mod alarm;
+mod control;
 mod cpu;
+mod place;
+pub mod registers;
 pub mod thread;
+pub mod usage;
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-pub use cpu::CpuQueue;
-use cpu::{Fate, Ready};
-use ksched::Priority;
+pub use control::{
+    follow_priority, make_leave, reprioritise, resume, set_affinity, set_priority, suspend,
+};
+use cpu::Fate;
+pub use cpu::{CpuQueue, Ready, Woken};
 use ksync::Arc;
+use ktrace::Group;
 use x86_64::instructions::interrupts;
 
 use crate::arch::current::percpu::{self, PerCpu};
 use crate::arch::current::{apic, shootdown, switch, time};
 use crate::mm::stack::KernelStack;
 use crate::process::Process;
-use crate::trace::{self, Phase};
-use thread::{Affinity, OutOfMemory, Start, Thread};
+use crate::trace::{self, Cause};
+use thread::{Affinity, Attention, OutOfMemory, Thread};
 
-/// Threads that exist: every run queue keeps a place for each.
+/// Threads that exist, besides the idle ones.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 static RUNNING: AtomicBool = AtomicBool::new(false);
 
@@ -39,13 +47,19 @@ pub fn thread_count() -> usize {
     THREADS.load(Ordering::Acquire)
 }
 
+/// Bytes of the heap that the run queues keep, for as many threads as there ever were.
+pub fn room_bytes() -> usize {
+    percpu::all().map(|area| area.queue.room_bytes()).sum()
+}
+
 /// Makes the idle thread of a CPU that is about to start, on the stack that it starts on.
 ///
 /// # Errors
 /// When memory is short.
 pub fn prepare_cpu(area: &'static PerCpu, stack: KernelStack) -> Result<(), OutOfMemory> {
     let idle = Thread::adopt("idle", Affinity::Pinned(area.index), Some(stack))?;
-    area.queue.set_idle(idle)
+    area.queue.set_idle(idle);
+    Ok(())
 }
 
 /// Turns the running context of this CPU into its idle thread, which [`prepare_cpu`] made.
@@ -60,55 +74,100 @@ pub fn adopt_idle(area: &'static PerCpu) {
 /// When memory is short.
 pub fn init_boot() -> Result<(), OutOfMemory> {
     let area = percpu::current();
-    area.queue
-        .set_idle(Thread::adopt("idle", Affinity::Pinned(area.index), None)?)?;
+    let idle = Thread::adopt("idle", Affinity::Pinned(area.index), None)?;
+    area.queue.set_idle(idle);
     adopt_idle(area);
     RUNNING.store(true, Ordering::Release);
     Ok(())
+}
+
+/// Number and name of the thread that a CPU runs when it has nothing to do.
+pub fn idle_on(area: &PerCpu) -> Option<(u64, &'static str)> {
+    // SAFETY: null, or the idle thread, which lives for ever.
+    let idle = unsafe { area.queue.idle().as_ref() }?;
+    Some((idle.id, idle.name()))
 }
 
 /// What a CPU does when nothing is runnable.
 pub fn idle_loop() -> ! {
     loop {
         interrupts::disable();
-        if percpu::current().queue.has_work() {
+        let area = percpu::current();
+        if area.queue.has_work() {
             schedule(Fate::Requeue);
-        } else {
-            // The interrupt shadow of STI lets no interrupt in before HLT, so that none is slept through.
-            interrupts::enable_and_hlt();
+            continue;
         }
+        place::enter_idle(area.index);
+        if area.queue.has_work() || place::steal(area) {
+            place::leave_idle(area.index);
+            continue;
+        }
+        // The interrupt shadow of STI lets no interrupt in before HLT, so that none is slept through.
+        interrupts::enable_and_hlt();
+        place::leave_idle(area.index);
     }
 }
 
-/// Adds a new thread to the CPU that suits it best.
-///
-/// # Errors
-/// When memory is short; the thread is dropped then.
-pub fn add(thread: Arc<Thread>) -> Result<(), OutOfMemory> {
-    let total = THREADS.fetch_add(1, Ordering::AcqRel) + 1;
-    for area in percpu::all() {
-        if area.queue.reserve(total).is_err() {
-            THREADS.fetch_sub(1, Ordering::AcqRel);
-            return Err(OutOfMemory);
-        }
+/// Starts a new thread, on the CPU that suits it best.
+pub fn add(thread: Arc<Thread>) {
+    THREADS.fetch_add(1, Ordering::AcqRel);
+    make_run(Woken::new(Ready::new(thread)), Cause::New);
+}
+
+/// As [`add`], of a thread of a process that was suspended before anybody else knew of it ([`suspend`]): it runs when it is resumed,
+/// or is to end.
+pub fn add_suspended(thread: Arc<Thread>) {
+    THREADS.fetch_add(1, Ordering::AcqRel);
+    let ready = Ready::new(thread);
+    // It may have been found and resumed or ended already. If not, it runs when it is woken.
+    if !ready.thread().wake.settle() {
+        run(Woken::new(ready));
     }
-    make_ready(Ready::new(thread));
-    Ok(())
+}
+
+/// As [`wake`], for a thread that waits in some list.
+#[inline]
+pub fn wake_ready(ready: Ready) {
+    if let Some(woken) = ready.wake() {
+        run(woken);
+    }
 }
 
 /// Wakes a thread that blocks, or makes its next block return at once.
-pub fn wake(thread: &Arc<Thread>) {
-    if thread.note_wake() {
-        make_ready(Ready::new(thread.clone()));
+#[inline]
+pub fn wake(thread: &Thread) {
+    if thread.wake.wake() {
+        // SAFETY: it was blocked, so it was started and has not ended; and it does not, before it is made to run here.
+        run(Woken::new(unsafe { Ready::of(thread) }));
     }
 }
 
-fn make_ready(ready: Ready) {
+/// Makes a thread run, on the CPU that suits it best.
+#[inline]
+pub fn run(woken: Woken) {
+    make_run(woken, Cause::Woken);
+}
+
+/// As [`run`]; `cause` is what the trace says.
+fn make_run(woken: Woken, cause: Cause) {
+    let ready = woken.ready();
     interrupts::without_interrupts(|| {
-        let area = cpu::choose(ready.thread().affinity);
-        ready.thread().cpu.store(area.index, Ordering::SeqCst);
-        if area.queue.enqueue(ready, Priority::NORMAL) {
-            poke(area);
+        let area = place::choose(ready.thread());
+        if trace::is_on(Group::Wake) || trace::is_on(Group::Migrate) {
+            let from = ready.thread().processor();
+            trace::runnable(ready.thread(), cause, from, area.index);
+        }
+        ready.thread().whereabouts.put_on(area.index);
+        let own = percpu::current();
+        if let Some(news) = area.queue.enqueue(ready) {
+            if area.index != own.index {
+                poke(area);
+            } else if own.queue.follow(news) {
+                own.need_resched.set(true);
+            }
+        }
+        if let Some(sleeper) = place::sleeper_for(ready, area) {
+            poke(sleeper);
         }
     });
 }
@@ -118,25 +177,13 @@ fn poke(area: &PerCpu) {
     if area.index == percpu::current().index {
         on_reschedule();
     } else {
+        if trace::is_on(Group::Ipi) {
+            trace::ipi(apic::VECTOR_RESCHEDULE, area.index);
+        }
         apic::send(
             area.apic_id.load(Ordering::Relaxed),
             apic::VECTOR_RESCHEDULE,
         );
-    }
-}
-
-/// Makes a thread end instead of going back to user mode: it is woken if it blocks, and interrupted if it runs.
-pub fn make_leave(thread: &Arc<Thread>) {
-    thread.set_must_end();
-    wake(thread);
-    // The order of this load and the store above, and that of the store in `make_ready` and the load in
-    // `before_user_return`, are one: either we see where the thread went, or it sees that it must end.
-    if let Some(area) = percpu::get(thread.cpu.load(Ordering::SeqCst) as usize) {
-        interrupts::without_interrupts(|| {
-            if area.index != percpu::current().index {
-                poke(area);
-            }
-        });
     }
 }
 
@@ -148,7 +195,7 @@ pub fn yield_now() {
 /// Blocks the running thread until it is woken. May return early: callers check what they wait for.
 pub fn block() {
     interrupts::without_interrupts(|| {
-        if !current_ref().consume_wake() {
+        if !current_ref().wake.consume() {
             schedule(Fate::Block);
         }
     });
@@ -156,12 +203,16 @@ pub fn block() {
 
 /// The running thread ends when it would go back to user mode.
 pub fn leave_current() {
-    current_ref().set_must_end();
+    // It runs, in the kernel: nobody needs to be interrupted.
+    current_ref().add_attention(Attention::END);
 }
 
 /// Ends the running thread. Nothing that the caller holds is dropped.
 pub fn exit_current() -> ! {
     let thread = current_ref();
+    // Whoever waits for an answer of this thread gets none.
+    drop(thread.end_service());
+    thread.note_end();
     if let Some(process) = &thread.process {
         // The last thread gives back what the process held, which takes time.
         interrupts::enable();
@@ -175,26 +226,66 @@ pub fn exit_current() -> ! {
 /// Called on the way back to user mode, interrupts off.
 #[inline]
 pub fn before_user_return() {
-    if percpu::current().need_resched.get() {
-        schedule(Fate::Requeue);
+    let area = percpu::current();
+    // SAFETY: the running thread lives while it runs.
+    let thread = unsafe { &*area.current.get() };
+    if area.need_resched.get() || !thread.attention().is_empty() {
+        look_after();
     }
-    if current_must_end() {
-        exit_current();
+}
+
+/// Does what the running thread has to look after, until there is nothing more.
+#[cold]
+fn look_after() {
+    loop {
+        let thread = current_ref();
+        let attention = thread.attention();
+        if attention.contains(Attention::END) {
+            exit_current();
+        } else if attention.contains(Attention::MOVE) {
+            thread.remove_attention(Attention::MOVE);
+            if !thread.allows(percpu::current().index) {
+                schedule(Fate::Migrate);
+            }
+        } else if attention.contains(Attention::SUSPEND) {
+            // Whoever resumes it clears the bit first, and then wakes.
+            thread.user.set_at_border(true);
+            block();
+            thread.user.set_at_border(false);
+        } else if percpu::current().need_resched.get() {
+            schedule(Fate::Requeue);
+        } else if thread.user.take_changed() {
+            // A return by SYSRET would lose RCX and R11.
+            // SAFETY: the thread and all that belongs to it is loaded; interrupts are off; the callers of this function hold nothing, as
+            // they return to user mode next. What a debugger writes to a frame was checked.
+            unsafe { switch::enter_user(thread.frame()) }
+        } else {
+            return;
+        }
     }
 }
 
 /// The timer of this CPU has fired.
 pub fn on_timer() {
+    let area = percpu::current();
+    area.queue.note_fired();
+    area.queue.expire_alarms();
     on_reschedule();
+    let now = time::now_ns();
+    if area.queue.load() > 1 && now >= area.queue.balance_ns.get() {
+        area.queue.balance_ns.set(now + place::BALANCE_NS);
+        if let Some((taker, true)) = place::push_one(area) {
+            poke(taker);
+        }
+    }
 }
 
 /// Another CPU, or the timer, asks this one to look at its run queue.
 pub fn on_reschedule() {
     let area = percpu::current();
-    if area.queue.tick() {
+    if area.queue.tick(time::now_ns()) {
         area.need_resched.set(true);
     }
-    area.queue.set_timer();
 }
 
 /// Picks the next thread and switches to it. Interrupts are off.
@@ -203,17 +294,51 @@ fn schedule(fate: Fate) {
     area.need_resched.set(false);
     let previous = area.current.get();
     let next = area.queue.next(fate);
-    area.queue.set_timer();
     if core::ptr::eq(previous, next) {
         return;
     }
     // SAFETY: `current` and the queue hold counted references; both threads live until they are settled.
     let (from, to) = unsafe { (&*previous, &*next) };
-    area.queue.leave(previous, fate);
-    if trace::is_on() {
-        trace::record(Phase::End, from.name());
-        trace::record(Phase::Begin, to.name());
+    switch_to(area, from, to, fate, false);
+}
+
+/// The running thread blocks, and another one, which was blocked and which the caller has taken out of that by
+/// [`Ready::wake`], has the CPU at once. May return early, as [`block`].
+pub fn hand_off(woken: Woken) {
+    interrupts::without_interrupts(|| {
+        let area = percpu::current();
+        let from = current_ref();
+        let ready = woken.ready();
+        let to = ready.thread();
+        if from.wake.consume() {
+            trace::handed_over(from, to);
+            return run(woken);
+        }
+        if !to.allows(area.index) {
+            trace::handed_over(from, to);
+            run(woken);
+            return schedule(Fate::Block);
+        }
+        to.whereabouts.put_on(area.index);
+        if area.queue.hand_off(ready) {
+            area.need_resched.set(true);
+        }
+        switch_to(area, from, to, Fate::Block, true);
+    });
+}
+
+/// Goes on with a thread that the run queue has made its current one, or that was handed the CPU. Interrupts are off.
+#[inline]
+fn switch_to(area: &'static PerCpu, from: &Thread, to: &Thread, fate: Fate, is_handed_over: bool) {
+    if cfg!(feature = "frame-debug") {
+        assert!(area.held.is_empty(), "a thread is left with a lock held");
     }
+    area.queue.leave(from, fate);
+    if trace::is_on(Group::Switch) {
+        trace::switch(from, to, fate.left(), is_handed_over);
+    }
+    to.set_on_cpu(true);
+    usage::count_switch(area, to);
     activate(area, from, to);
     // SAFETY: interrupts are off; `to` was taken from this CPU's queue, so nobody else runs on its stack (invariant 6).
     unsafe { switch::switch_stacks(from.saved_stack.as_ptr(), to.saved_stack.get()) };
@@ -233,29 +358,45 @@ fn activate(area: &'static PerCpu, from: &Thread, to: &Thread) {
     if let Some(state) = &to.fpu {
         state.restore();
     }
+    // A program can set its bases to 0 by loading selectors, and to nothing else: where all are 0, they stay so.
+    if to.user.has_bases() | area.has_bases.get() {
+        load_bases(area, to);
+    }
     // SAFETY: interrupts are off; a process's space lives as long as its threads, and is retired before it goes.
-    unsafe { shootdown::activate(to.process.as_ref().map(|process| process.space().tlb())) };
+    let is_other =
+        unsafe { shootdown::activate(to.process.as_ref().map(|process| process.space().tlb())) };
+    if is_other && let Some(process) = &to.process {
+        process.ports.follow(area);
+    }
+}
+
+#[cold]
+fn load_bases(area: &PerCpu, to: &Thread) {
+    area.has_bases.set(to.user.has_bases());
+    let (fs, gs) = to.user.bases();
+    // SAFETY: this is the kernel, interrupts off; whoever set the bases has checked them.
+    unsafe { switch::load_bases(fs, gs) };
 }
 
 /// Settles the thread that was switched away from. Runs in the context that was switched to, interrupts off.
+#[inline]
 fn finish_switch() {
     let Some((ready, fate)) = percpu::current().queue.take_left() else {
         return;
     };
+    ready.thread().set_on_cpu(false);
     match fate {
-        Fate::Requeue | Fate::Yield => ready.forget(),
+        Fate::Requeue | Fate::Yield => {}
+        Fate::Migrate => make_run(Woken::new(ready), Cause::Moved),
+        Fate::Block => {
+            if !ready.thread().wake.settle() {
+                make_run(Woken::new(ready), Cause::Late);
+            }
+        }
         Fate::Exit => {
             ready.release();
             // Only now, so that a thread that is not counted any more has given everything back.
             THREADS.fetch_sub(1, Ordering::AcqRel);
-        }
-        Fate::Block => {
-            if ready.thread().settle_block() {
-                // The reference that the queue held is gone; whoever wakes it brings a new one.
-                ready.release();
-            } else {
-                make_ready(ready);
-            }
         }
     }
 }
@@ -263,40 +404,49 @@ fn finish_switch() {
 /// First function of every new thread, entered by the switch to it.
 extern "C" fn first_run() -> ! {
     finish_switch();
-    match current_ref().take_start() {
-        Some(Start::Kernel(body)) => {
-            interrupts::enable();
-            body();
-        }
-        Some(Start::User {
-            entry,
-            stack,
-            argument,
-        }) if !current_must_end() => {
-            time::note_user_entry();
-            // SAFETY: this switch has loaded the process's space and kernel stack with the thread; interrupts are off; the
-            // entry is an address of its image, in user space.
-            unsafe { switch::enter_user(entry, stack, argument) }
-        }
-        Some(Start::User { .. }) | None => {}
+    let thread = current_ref();
+    if let Some(body) = thread.take_body() {
+        interrupts::enable();
+        body();
+    } else if thread.process.is_some() {
+        thread.user.set_at_border(false);
+        before_user_return();
+        time::note_user_entry();
+        // SAFETY: this switch has loaded the process's space and kernel stack with the thread; interrupts are off; nothing lies on the
+        // stack that is to be dropped; the frame is that of `Thread::new`, or what a debugger has made of it, with a user address.
+        unsafe { switch::enter_user(thread.frame()) }
     }
     exit_current()
 }
 
-fn current_ref() -> &'static Thread {
+pub fn current_ref() -> &'static Thread {
     // SAFETY: the running thread lives while it runs, and the reference is only used by it.
     unsafe { &*percpu::current().current.get() }
 }
 
 /// The running thread.
 pub fn current_thread() -> Arc<Thread> {
-    Ready::borrow(current_ref())
+    // SAFETY: it runs.
+    unsafe { counted(current_ref()) }
 }
 
-/// Calls a function with the process of the running thread, if it has one.
+/// A counted reference to a thread.
+///
+/// # Safety
+/// It was started and has not ended.
+#[inline]
+pub unsafe fn counted(thread: &Thread) -> Arc<Thread> {
+    // SAFETY: every thread lies in an `Arc`, of which the scheduler holds one until the thread has ended (caller).
+    unsafe {
+        Arc::increment_strong_count(thread);
+        Arc::from_raw(thread)
+    }
+}
+
+/// The process of the running thread, if it has one. To be used by that thread, as [`current_ref`].
 #[inline(always)]
-pub fn with_current_process<R>(act: impl FnOnce(&Arc<Process>) -> R) -> Option<R> {
-    current_ref().process.as_ref().map(act)
+pub fn current_process() -> Option<&'static Arc<Process>> {
+    current_ref().process.as_ref()
 }
 
 /// The number of the running thread.
@@ -321,6 +471,11 @@ pub fn current_must_end() -> bool {
 fn thread_on(area: &PerCpu) -> Option<&Thread> {
     // SAFETY: null or the thread that the CPU runs; asked for by that CPU itself, or by a panic that has stopped it.
     unsafe { area.current.get().as_ref() }
+}
+
+/// The number of the thread that a CPU runs, asked for by that CPU; 0 before it runs any.
+pub fn id_on(area: &PerCpu) -> u64 {
+    thread_on(area).map_or(0, |thread| thread.id)
 }
 
 /// The name of the thread that a CPU runs: for the panic report.

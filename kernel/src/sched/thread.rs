@@ -2,15 +2,24 @@
 
 use alloc::boxed::Box;
 use core::cell::Cell;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
-use ksync::Arc;
+use bitflags::bitflags;
+use ksched::{Cpu, CpuSet, LEVELS, Node, Priority};
+use ksync::{Arc, Wake, Whereabouts};
 
-use crate::arch::current::{fpu, switch};
+use super::cpu::Ready;
+use super::registers::UserState;
+use crate::arch::current::trap::TrapFrame;
+use crate::arch::current::{IrqLock, fpu, switch};
 use crate::boot::Text;
+use crate::locks;
 use crate::mm::MapError;
 use crate::mm::stack::KernelStack;
+use crate::object::Binding;
+use crate::object::mailbox::Ipc;
 use crate::process::Process;
+use crate::vm::futex::FutexWait;
 
 /// Where a thread may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,14 +28,40 @@ pub enum Affinity {
     Any,
     /// Only on the CPU with this index.
     Pinned(u32),
+    /// On any of these.
+    Among(CpuSet),
+}
+
+/// [`Thread::home`]: any CPU.
+const ANYWHERE: u32 = u32::MAX;
+/// [`Thread::home`]: those of the set.
+const AMONG: u32 = u32::MAX - 1;
+
+/// Whether a thread has ended, and who wants to know.
+enum ExitState {
+    Alive(Option<Binding>),
+    Ended,
+}
+
+bitflags! {
+    /// What a thread is to look after before it goes back to user mode.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(super) struct Attention: u32 {
+        /// End.
+        const END = 1 << 0;
+        /// Wait until it is resumed.
+        const SUSPEND = 1 << 1;
+        /// Go where it may run.
+        const MOVE = 1 << 2;
+    }
 }
 
 /// What a new thread does.
 pub enum Start {
     /// Runs a function in the kernel, then ends.
     Kernel(Box<dyn FnOnce() + Send>),
-    /// Enters user mode at an instruction, with a stack pointer. It leaves nothing behind on the kernel stack: what
-    /// lay there would never be dropped.
+    /// Enters user mode at an instruction, with a stack pointer. Its registers lie in its frame from the beginning
+    /// ([`Thread::frame`]).
     User {
         /// Its first instruction.
         entry: u64,
@@ -43,13 +78,6 @@ impl<F: FnOnce() + Send + 'static> From<Box<F>> for Start {
     }
 }
 
-/// The thread runs or waits in a run queue.
-const RUNNABLE: u8 = 0;
-/// The thread waits to be woken.
-const BLOCKED: u8 = 1;
-/// The thread was woken while it had not blocked yet: its next block returns at once.
-const WOKEN: u8 = 2;
-
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// A thread of execution in the kernel, or of a process.
@@ -57,22 +85,43 @@ pub struct Thread {
     /// Unique for the life of the system.
     pub id: u64,
     name: Text<32>,
-    stack: Option<KernelStack>,
+    /// Kept for the thread; it is used by address.
+    _stack: Option<KernelStack>,
+    /// Top of its kernel stack; 0 if that is not of the pool.
+    stack_top: u64,
     /// The stack pointer while the thread does not run.
     pub(super) saved_stack: Cell<u64>,
     /// The process that the thread belongs to; none for threads of the kernel.
     pub process: Option<Arc<Process>>,
     pub(super) fpu: Option<fpu::State>,
-    /// Where it may run.
-    pub affinity: Affinity,
-    /// The CPU that it was last put on.
-    pub(super) cpu: AtomicU32,
-    must_end: AtomicBool,
-    state: AtomicU8,
-    start: Cell<Option<Start>>,
+    /// Its place in a run queue.
+    pub(super) node: Node<Ready>,
+    /// The index of the only CPU that it may run on, [`ANYWHERE`] or [`AMONG`].
+    home: AtomicU32,
+    /// Where it may run, if `home` says so.
+    cpus: IrqLock<CpuSet, locks::Affinity>,
+    /// The priority that it was given.
+    base: AtomicU8,
+    /// The highest priority of those that wait for it; [`LEVELS`] if nobody does.
+    inherited: AtomicU8,
+    /// The CPU that it was last put on, and what it is asked: bits of [`Attention`].
+    pub(super) whereabouts: Whereabouts,
+    /// How often it was given a processor. Written by the processor that switches to it.
+    pub(super) switches: AtomicU64,
+    exit: IrqLock<ExitState, locks::ThreadExit>,
+    /// Its user mode, as debuggers see and change it.
+    pub(super) user: UserState,
+    /// Whether it may run.
+    pub(super) wake: Wake,
+    /// Its calls, and those that it serves.
+    pub ipc: Ipc,
+    /// What a thread of the kernel runs.
+    body: Cell<Option<Box<dyn FnOnce() + Send>>>,
+    /// The word that it waits for.
+    pub futex: FutexWait,
 }
 
-// SAFETY: the `Cell`s belong to the CPU that runs or switches the thread (invariant 6); the rest is shared safely.
+// SAFETY: the `Cell`s belong to the CPU that runs or switches the thread, or that holds it (invariants 6 and 13); the rest is shared safely.
 unsafe impl Sync for Thread {}
 // SAFETY: as above; what it starts with is `Send`.
 unsafe impl Send for Thread {}
@@ -99,8 +148,23 @@ impl Thread {
         start: impl Into<Start>,
     ) -> Result<Arc<Self>, OutOfMemory> {
         let stack = KernelStack::new()?;
-        // SAFETY: the stack is new and ours.
-        let stack_pointer = unsafe { switch::prepare(stack.top(), super::first_run) };
+        let mut top = stack.top();
+        let body = match start.into() {
+            Start::Kernel(body) => Some(body),
+            Start::User {
+                entry,
+                stack,
+                argument,
+            } => {
+                top -= size_of::<TrapFrame>() as u64;
+                let frame = TrapFrame::start(entry, stack, argument);
+                // SAFETY: the stack is new and ours, and longer than a frame, whose size is a multiple of 16.
+                unsafe { (top as *mut TrapFrame).write(frame) };
+                None
+            }
+        };
+        // SAFETY: the stack is new and ours; what lies above the top is not touched.
+        let stack_pointer = unsafe { switch::prepare(top, super::first_run) };
         let fpu = if process.is_some() {
             Some(fpu::State::new().ok_or(OutOfMemory)?)
         } else {
@@ -108,7 +172,7 @@ impl Thread {
         };
         let thread = Self::with(name, affinity, Some(stack), process, fpu);
         thread.saved_stack.set(stack_pointer);
-        thread.start.set(Some(start.into()));
+        thread.body.set(body);
         Arc::try_new(thread).map_err(|_| OutOfMemory)
     }
 
@@ -131,18 +195,28 @@ impl Thread {
         process: Option<Arc<Process>>,
         fpu: Option<fpu::State>,
     ) -> Self {
+        let (home, cpus) = split(affinity);
         Self {
             id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name: Text::new(name),
-            stack,
+            stack_top: stack.as_ref().map_or(0, KernelStack::top),
+            _stack: stack,
             saved_stack: Cell::new(0),
             process,
             fpu,
-            affinity,
-            cpu: AtomicU32::new(0),
-            must_end: AtomicBool::new(false),
-            state: AtomicU8::new(RUNNABLE),
-            start: Cell::new(None),
+            node: Node::new(),
+            home: AtomicU32::new(home),
+            cpus: IrqLock::new(cpus),
+            base: AtomicU8::new(Priority::NORMAL.level()),
+            inherited: AtomicU8::new(LEVELS as u8),
+            whereabouts: Whereabouts::new(),
+            switches: AtomicU64::new(0),
+            exit: IrqLock::new(ExitState::Alive(None)),
+            user: UserState::new(),
+            wake: Wake::new(),
+            ipc: Ipc::new(),
+            body: Cell::new(None),
+            futex: FutexWait::new(),
         }
     }
 
@@ -152,67 +226,156 @@ impl Thread {
     }
 
     /// Top of its kernel stack.
+    #[inline]
     pub(super) fn stack_top(&self) -> u64 {
-        self.stack.as_ref().map_or(0, KernelStack::top)
+        self.stack_top
     }
 
     /// Whether the thread must end instead of going (back) to user mode.
     pub fn must_end(&self) -> bool {
-        self.must_end.load(Ordering::SeqCst)
+        self.attention().contains(Attention::END)
     }
 
-    pub(super) fn set_must_end(&self) {
-        self.must_end.store(true, Ordering::SeqCst);
+    /// What it is to look after.
+    #[inline]
+    pub(super) fn attention(&self) -> Attention {
+        Attention::from_bits_retain(self.whereabouts.asked())
     }
 
-    pub(super) fn take_start(&self) -> Option<Start> {
-        self.start.take()
+    /// Asks it to look after something; the index of the CPU that is to be interrupted for that.
+    #[inline]
+    pub(super) fn add_attention(&self, what: Attention) -> u32 {
+        self.whereabouts.ask(what.bits())
     }
 
-    /// Before blocking: whether a wake-up came already, which this consumes.
-    pub(super) fn consume_wake(&self) -> bool {
-        self.state
-            .compare_exchange(WOKEN, RUNNABLE, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+    pub(super) fn remove_attention(&self, what: Attention) {
+        self.whereabouts.withdraw(what.bits());
     }
 
-    /// After the switch away from a thread that blocks: whether it is blocked now. If not, a wake-up came in between
-    /// and the thread is runnable.
-    pub(super) fn settle_block(&self) -> bool {
-        if self
-            .state
-            .compare_exchange(RUNNABLE, BLOCKED, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-        {
-            return true;
+    /// The priority at which it runs: its own, or that of one that waits for it.
+    #[inline]
+    pub fn priority(&self) -> Priority {
+        let own = self.base.load(Ordering::SeqCst);
+        let level = own.min(self.inherited.load(Ordering::SeqCst));
+        Priority::new(level).unwrap_or(Priority::LOWEST)
+    }
+
+    /// The priority that it was given.
+    pub fn base_priority(&self) -> Priority {
+        Priority::new(self.base.load(Ordering::Relaxed)).unwrap_or(Priority::LOWEST)
+    }
+
+    /// Somebody with this priority waits for the thread.
+    #[inline]
+    pub fn inherit(&self, priority: Priority) {
+        let level = priority.level();
+        if level < self.base.load(Ordering::Relaxed) {
+            self.inherited.fetch_min(level, Ordering::SeqCst);
         }
-        self.state.store(RUNNABLE, Ordering::Release);
-        false
     }
 
-    /// Notes a wake-up; whether the caller must put the thread in a run queue.
-    pub(super) fn note_wake(&self) -> bool {
-        loop {
-            match self.state.load(Ordering::Acquire) {
-                BLOCKED => {
-                    if self.exchange(BLOCKED, RUNNABLE) {
-                        return true;
-                    }
+    /// Nobody waits for the thread any more.
+    #[inline]
+    pub fn disinherit(&self) {
+        if self.inherited.load(Ordering::Relaxed) != LEVELS as u8 {
+            self.inherited.store(LEVELS as u8, Ordering::SeqCst);
+        }
+    }
+
+    /// Where the registers of the thread's user mode are while it is in the kernel: at the top of its kernel stack (invariant 13).
+    #[inline]
+    pub fn frame(&self) -> *mut TrapFrame {
+        (self.stack_top() as *mut TrapFrame).wrapping_sub(1)
+    }
+
+    pub(super) fn set_base_priority(&self, priority: Priority) {
+        self.base.store(priority.level(), Ordering::SeqCst);
+    }
+
+    /// Whether it may run on the CPU with this index.
+    #[inline]
+    pub(super) fn allows(&self, index: u32) -> bool {
+        match self.home.load(Ordering::Acquire) {
+            ANYWHERE => true,
+            AMONG => Cpu::new(index as usize).is_some_and(|cpu| self.cpus.lock().contains(cpu)),
+            home => home == index,
+        }
+    }
+
+    pub(super) fn set_affinity(&self, affinity: Affinity) {
+        let (home, cpus) = split(affinity);
+        // A reader in between sees the new set or the old rule: both are answers of a moment ago.
+        *self.cpus.lock() = cpus;
+        self.home.store(home, Ordering::SeqCst);
+    }
+
+    /// Whether it runs no user code any more.
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(*self.exit.lock(), ExitState::Ended)
+    }
+
+    /// One of the states in [`abi::thread`].
+    pub fn state(&self) -> u64 {
+        use abi::thread::{ENDED, RUNNABLE, SUSPENDED, WAITING};
+        if self.has_ended() {
+            ENDED
+        } else if self.attention().contains(Attention::SUSPEND) && self.wake.is_blocked() {
+            SUSPENDED
+        } else if self.wake.is_blocked() {
+            WAITING
+        } else {
+            RUNNABLE
+        }
+    }
+
+    /// The CPU that it was last put on; none when it was on none yet.
+    pub fn processor(&self) -> Option<u32> {
+        Some(self.whereabouts.cpu()).filter(|&cpu| cpu != Whereabouts::NOWHERE)
+    }
+
+    /// Sets what happens when it has ended; at once if it has.
+    pub fn on_exit(&self, binding: Option<Binding>) {
+        let old = match &mut *self.exit.lock() {
+            ExitState::Alive(place) => core::mem::replace(place, binding),
+            ExitState::Ended => {
+                if let Some(binding) = &binding {
+                    binding.signal();
                 }
-                RUNNABLE => {
-                    if self.exchange(RUNNABLE, WOKEN) {
-                        return false;
-                    }
-                }
-                _ => return false,
+                binding
             }
-            core::hint::spin_loop();
+        };
+        drop(old);
+    }
+
+    /// It runs no user code any more.
+    pub(super) fn note_end(&self) {
+        let old = core::mem::replace(&mut *self.exit.lock(), ExitState::Ended);
+        if let ExitState::Alive(Some(binding)) = old {
+            binding.signal();
         }
     }
 
-    fn exchange(&self, from: u8, to: u8) -> bool {
-        self.state
-            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+    /// Whether a CPU stands on its stack.
+    pub(super) fn is_on_cpu(&self) -> bool {
+        self.whereabouts.is_on_cpu()
+    }
+
+    #[inline]
+    pub(super) fn set_on_cpu(&self, is_on_cpu: bool) {
+        self.whereabouts.set_on_cpu(is_on_cpu);
+    }
+
+    /// What a thread of the kernel runs.
+    pub(super) fn take_body(&self) -> Option<Box<dyn FnOnce() + Send>> {
+        self.body.take()
+    }
+}
+
+/// What stands for an affinity in a thread.
+fn split(affinity: Affinity) -> (u32, CpuSet) {
+    match affinity {
+        Affinity::Any => (ANYWHERE, CpuSet::ALL),
+        Affinity::Pinned(index) => (index, CpuSet::EMPTY),
+        Affinity::Among(cpus) => (AMONG, cpus),
     }
 }

@@ -1,79 +1,85 @@
 //! Calls on areas.
 
-use abi::{Error, Rights, area as kinds};
-use kaddr::{PAGE_SHIFT, PAGE_SIZE};
+use abi::{Error, Handle, ObjectType, Rights, area as kinds};
+use kaddr::PAGE_SIZE;
+use kmem::pt::CacheMode;
 use ksync::Arc;
 
-use super::{area_error, write_words};
+use super::area_error;
+use super::decode::{Place, Size, Written, objects};
+use super::dispatch::{Areas, Caller};
 use crate::object::Object;
-use crate::process::Process;
+use crate::object::resource::is_for_programs;
 use crate::vm::{NewArea, VmArea};
 
-/// A number of bytes as a number of pages.
-fn pages(bytes: u64) -> Result<u64, Error> {
-    if !bytes.is_multiple_of(PAGE_SIZE) {
-        return Err(Error::InvalidArgument);
+impl Areas for Caller<'_> {
+    fn vm_area_create(self, kind: u64, size: Size, sections: u64) -> Result<Handle, Error> {
+        let pages = size.pages();
+        let kind = match (kind, sections) {
+            (kinds::OPEN, 0) => NewArea::Open { pages },
+            (kinds::RING, 0) => NewArea::Ring { pages },
+            (kinds::GUARDED, sections) => NewArea::Guarded {
+                sections,
+                section_pages: pages,
+            },
+            _ => return Err(Error::InvalidArgument),
+        };
+        let area = VmArea::new(kind, self.0.account().clone()).map_err(area_error)?;
+        self.add_area(area)
     }
-    Ok(bytes >> PAGE_SHIFT)
+
+    fn vm_area_create_fixed(
+        self,
+        resource: objects::Resource,
+        offset: Size,
+        len: Size,
+        caching: u64,
+    ) -> Result<Handle, Error> {
+        let range = resource.memory(offset.bytes(), len.bytes())?;
+        let range = range
+            .filter(|range| range.is_aligned(PAGE_SIZE))
+            .ok_or(Error::InvalidArgument)?;
+        if !is_for_programs(range) {
+            return Err(Error::AccessDenied);
+        }
+        let cache = match caching {
+            kinds::WRITE_COMBINING => CacheMode::WriteCombining,
+            _ => CacheMode::Uncached,
+        };
+        let area = VmArea::fixed(range, cache, self.0.account().clone()).map_err(area_error)?;
+        self.add_area(area)
+    }
+
+    fn vm_area_info(
+        self,
+        area: objects::VmArea,
+        place: Place<kinds::Info>,
+    ) -> Result<Written, Error> {
+        place.write(area.info())
+    }
+
+    fn vm_area_resize(self, area: objects::VmArea, size: Size) -> Result<(), Error> {
+        area.resize(size.pages()).map_err(area_error)
+    }
+
+    fn vm_area_commit(self, area: objects::VmArea, offset: Size, len: Size) -> Result<(), Error> {
+        area.commit(offset.pages(), len.pages()).map_err(area_error)
+    }
+
+    fn vm_area_decommit(self, area: objects::VmArea, offset: Size, len: Size) -> Result<(), Error> {
+        area.decommit(offset.pages(), len.pages())
+            .map_err(area_error)
+    }
+
+    fn vm_area_snapshot(self, area: objects::VmArea) -> Result<Handle, Error> {
+        let copy = area.snapshot(self.0.account().clone());
+        self.add_area(copy.map_err(area_error)?)
+    }
 }
 
-/// `vm_area_create`.
-pub fn create(process: &Process, kind: u64, size: u64, sections: u64) -> Result<u64, Error> {
-    let pages = pages(size)?;
-    let kind = match (kind, sections) {
-        (kinds::OPEN, 0) => NewArea::Open { pages },
-        (kinds::RING, 0) => NewArea::Ring { pages },
-        (kinds::GUARDED, sections) => NewArea::Guarded {
-            sections,
-            section_pages: pages,
-        },
-        _ => return Err(Error::InvalidArgument),
-    };
-    let area = VmArea::new(kind, process.account().clone()).map_err(area_error)?;
-    add(process, area)
-}
-
-fn add(process: &Process, area: Arc<VmArea>) -> Result<u64, Error> {
-    const RIGHTS: Rights = Rights::DUPLICATE
-        .union(Rights::TRANSFER)
-        .union(Rights::MAP_READ)
-        .union(Rights::MAP_WRITE)
-        .union(Rights::MAP_EXECUTE)
-        .union(Rights::RESIZE)
-        .union(Rights::INSPECT);
-    let handle = process.add_handle(Object::VmArea(area), RIGHTS)?;
-    Ok(handle.0)
-}
-
-/// `vm_area_info`.
-pub fn info(area: &VmArea, info: u64) -> Result<u64, Error> {
-    write_words(info, area.info().to_words())
-}
-
-/// `vm_area_resize`.
-pub fn resize(area: &VmArea, size: u64) -> Result<u64, Error> {
-    area.resize(pages(size)?).map_err(area_error)?;
-    Ok(0)
-}
-
-/// `vm_area_commit`.
-pub fn commit(area: &VmArea, offset: u64, len: u64) -> Result<u64, Error> {
-    area.commit(pages(offset)?, pages(len)?)
-        .map_err(area_error)?;
-    Ok(0)
-}
-
-/// `vm_area_decommit`.
-pub fn decommit(area: &VmArea, offset: u64, len: u64) -> Result<u64, Error> {
-    area.decommit(pages(offset)?, pages(len)?)
-        .map_err(area_error)?;
-    Ok(0)
-}
-
-/// `vm_area_snapshot`.
-pub fn snapshot(process: &Process, area: &VmArea) -> Result<u64, Error> {
-    let copy = area
-        .snapshot(process.account().clone())
-        .map_err(area_error)?;
-    add(process, copy)
+impl Caller<'_> {
+    fn add_area(self, area: Arc<VmArea>) -> Result<Handle, Error> {
+        const RIGHTS: Rights = Rights::of(ObjectType::VmArea);
+        self.0.add_handle(Object::VmArea(area), RIGHTS)
+    }
 }

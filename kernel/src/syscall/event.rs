@@ -1,36 +1,48 @@
 //! Calls on events.
 
-use abi::{Error, Rights};
+use abi::event::{ALL, KEEP};
+use abi::{Error, Handle, ObjectType, Rights};
 
+use super::decode::objects;
+use super::dispatch::{Caller, Events};
+use crate::object::event::Wanted;
 use crate::object::{Event, Object};
-use crate::process::Process;
 
-/// `event_create`.
-pub fn create(process: &Process) -> Result<u64, Error> {
-    const RIGHTS: Rights = Rights::DUPLICATE
-        .union(Rights::TRANSFER)
-        .union(Rights::SIGNAL)
-        .union(Rights::WAIT);
-    let event = Event::new().map_err(|_| Error::OutOfMemory)?;
-    let handle = process.add_handle(Object::Event(event), RIGHTS)?;
-    Ok(handle.0)
-}
-
-/// `event_signal`.
-pub fn signal(event: &Event, bits: u64) -> Result<u64, Error> {
-    event.signal(bits);
-    Ok(0)
-}
-
-/// `event_wait`.
-pub fn wait(event: &Event, mask: u64) -> Result<u64, Error> {
-    if mask == 0 {
-        return Err(Error::InvalidArgument);
+impl Events for Caller<'_> {
+    fn event_create(self) -> Result<Handle, Error> {
+        const RIGHTS: Rights = Rights::of(ObjectType::Event);
+        let event = Event::new().map_err(|_| Error::OutOfMemory)?;
+        self.0.add_handle(Object::Event(event), RIGHTS)
     }
-    event.wait(mask)
-}
 
-/// `event_take`.
-pub fn take(event: &Event, mask: u64) -> Result<u64, Error> {
-    Ok(event.take(mask))
+    fn event_signal(self, event: objects::Event, bits: u64) -> Result<(), Error> {
+        event.signal(bits);
+        Ok(())
+    }
+
+    fn event_take(self, event: objects::Event, mask: u64) -> Result<u64, Error> {
+        Ok(event.take(mask))
+    }
+
+    fn event_wait(
+        self,
+        event: objects::Event,
+        mask: u64,
+        how: u64,
+        until: u64,
+    ) -> Result<u64, Error> {
+        if mask == 0 {
+            return Err(Error::InvalidArgument);
+        }
+        let wanted = Wanted {
+            mask,
+            all: how & ALL != 0,
+            keep: how & KEEP != 0,
+        };
+        event.wait(wanted, until)
+    }
+
+    fn event_set_timer(self, event: objects::Event, bits: u64, at: u64) -> Result<(), Error> {
+        event.set_timer(bits, at)
+    }
 }

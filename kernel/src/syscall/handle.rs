@@ -1,33 +1,56 @@
 //! Calls on handles, whatever they name.
 
+use abi::handle::Info;
 use abi::{Error, Handle, Rights};
+use kobj::{Object as _, Reservation, Undelivered};
 
-use crate::process::Process;
+use super::decode::{AnyHandle, Place, Written, objects};
+use super::dispatch::{Caller, Handles};
+use crate::object::HandleTable;
+use crate::sched;
 
-/// `handle_close`.
-pub fn close(process: &Process, handle: u64) -> Result<u64, Error> {
-    process.remove_handle(Handle(handle))?;
-    Ok(0)
-}
+/// Steps of a revocation between which other threads and interrupts get their turn.
+const REVOKE_STEPS: u32 = 32;
 
-/// `handle_duplicate`.
-pub fn duplicate(process: &Process, handle: u64, rights: u64) -> Result<u64, Error> {
-    let (object, own) = process.any_object(Handle(handle), Rights::DUPLICATE)?;
-    // Bits that are no rights are no error: a program may ask for rights that a later kernel knows.
-    let wanted = Rights(rights as u32).intersection(own);
-    let second = process.add_handle(object, wanted)?;
-    Ok(second.0)
-}
-
-/// `handle_give`.
-pub fn give(process: &Process, target: &Process, handle: u64) -> Result<u64, Error> {
-    let handle = Handle(handle);
-    let (object, rights) = process.any_object(handle, Rights::TRANSFER)?;
-    let there = target.add_handle(object, rights)?;
-    // Another thread may have closed or given it meanwhile: then this call comes second, and takes back what it did.
-    if let Err(error) = process.remove_handle(handle) {
-        let _ = target.remove_handle(there);
-        return Err(error);
+impl Handles for Caller<'_> {
+    fn handle_close(self, handle: Handle) -> Result<(), Error> {
+        self.0.remove_handle(handle)
     }
-    Ok(there.0)
+
+    fn handle_duplicate(self, first: AnyHandle, rights: Rights) -> Result<Handle, Error> {
+        HandleTable::duplicate(self.0.handles(), first.handle, rights)
+    }
+
+    fn handle_revoke(self, first: AnyHandle) -> Result<(), Error> {
+        let mut revocation = self.0.handles().revoke(first.handle)?;
+        while !revocation.advance(REVOKE_STEPS)? {
+            if sched::current_must_end() {
+                return Err(Error::Ended);
+            }
+            sched::yield_now();
+        }
+        Ok(())
+    }
+
+    fn handle_info(self, handle: AnyHandle, place: Place<Info>) -> Result<Written, Error> {
+        let named = self.0.handles().any(handle.handle, handle.needed)?;
+        place.write(Info {
+            kind: named.object.kind().number(),
+            rights: u64::from(named.rights.0),
+            object: named.object.number(),
+        })
+    }
+
+    fn handle_give(self, target: objects::Process, given: AnyHandle) -> Result<Handle, Error> {
+        let place = Reservation::new(target.handles())?;
+        let flight = HandleTable::take(self.0.handles(), given.handle, given.needed)?;
+        match flight.deliver(place) {
+            Ok(there) => Ok(there),
+            Err(Undelivered::Revoked) => Err(Error::BadHandle),
+            Err(Undelivered::Ended(flight)) => {
+                flight.put_back()?;
+                Err(Error::Ended)
+            }
+        }
+    }
 }

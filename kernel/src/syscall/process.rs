@@ -1,89 +1,206 @@
 //! Calls on processes: their end, their mappings, their exceptions.
 
-use abi::process::{self as states, Action};
+use abi::process::{self as states, Action, Usage};
+use abi::statistics::{PROCESSORS, Processor};
+use abi::thread::Info;
 use abi::{Error, Handle, NAME_MAX, ObjectType, Rights as HandleRights, area as access_bits};
 use kaddr::{PAGE_SHIFT, PAGE_SIZE};
-use ksync::Arc;
 
-use super::{mapping_error, write_words};
-use crate::arch::current::usercopy;
+use super::decode::{Place, Size, UserBytes, Written, objects};
+use super::dispatch::{Caller, Processes};
+use super::mapping_error;
+use crate::arch::current::percpu;
 use crate::object::{Binding, Object};
 use crate::process::{Exit, Process};
+use crate::sched::usage;
 use crate::vm::{Account, Rights};
 
-/// `process_exit`.
-pub fn exit(process: &Process, status: u64) -> Result<u64, Error> {
-    process.end(Exit::Status(status));
-    Ok(0)
-}
-
-/// `process_create`.
-pub fn create(process: &Process, name: u64, len: u64) -> Result<u64, Error> {
-    let len = usize::try_from(len).map_err(|_| Error::InvalidArgument)?;
-    let mut buffer = [0; NAME_MAX];
-    let bytes = buffer.get_mut(..len).ok_or(Error::InvalidArgument)?;
-    usercopy::read(name, bytes).map_err(|_| Error::BadAddress)?;
-    let name = core::str::from_utf8(bytes).map_err(|_| Error::InvalidArgument)?;
-    if name.chars().any(char::is_control) {
-        return Err(Error::InvalidArgument);
+impl Processes for Caller<'_> {
+    fn process_create(self, name: UserBytes) -> Result<Handle, Error> {
+        const RIGHTS: HandleRights = HandleRights::of(ObjectType::Process);
+        let mut buffer = [0; NAME_MAX];
+        let name = name.read(&mut buffer)?;
+        let name = core::str::from_utf8(name).map_err(|_| Error::InvalidArgument)?;
+        if name.chars().any(char::is_control) {
+            return Err(Error::InvalidArgument);
+        }
+        let parent = self.0.account();
+        let (_, limit) = parent.usage();
+        let account = Account::new(limit, Some(parent.clone())).map_err(|_| Error::OutOfMemory)?;
+        let child = Process::new(name, account, Some(self.0))?;
+        self.0.add_handle(Object::Process(child), RIGHTS)
     }
-    let parent = process.account();
-    let (_, limit) = parent.usage();
-    let account = Account::new(limit, Some(parent.clone())).map_err(|_| Error::OutOfMemory)?;
-    let child = Process::new(name, account).map_err(|_| Error::OutOfMemory)?;
-    let handle = process.add_handle(Object::Process(child), HandleRights::ALL)?;
-    Ok(handle.0)
-}
 
-/// `process_kill`.
-pub fn kill(target: &Process, status: u64) -> Result<u64, Error> {
-    target.end(Exit::Status(status));
-    Ok(0)
-}
-
-/// `process_info`.
-pub fn info(target: &Process, info: u64) -> Result<u64, Error> {
-    let (state, status) = match target.ended() {
-        None => (states::RUNNING, 0),
-        Some(Exit::Status(status)) => (states::EXITED, status),
-        Some(Exit::Fault(vector)) => (states::FAULTED, vector),
-    };
-    let (used, limit) = target.account().usage();
-    let words = states::Info {
-        state,
-        status,
-        memory: used.saturating_mul(PAGE_SIZE),
-        limit: limit.saturating_mul(PAGE_SIZE),
-        threads: target.thread_count() as u64,
-        mappings: target.space().mapping_count() as u64,
-        handles: target.handle_count() as u64,
-        faults: target.faults.load(core::sync::atomic::Ordering::Relaxed),
-    };
-    write_words(info, words.to_words())
-}
-
-/// `process_set_limit`.
-pub fn set_limit(process: &Process, target: &Process, bytes: u64) -> Result<u64, Error> {
-    let pages = bytes >> PAGE_SHIFT;
-    let (_, own) = process.account().usage();
-    if pages > own {
-        return Err(Error::InvalidArgument);
+    fn process_kill(self, target: objects::Process, status: u64) -> Result<(), Error> {
+        target.end(Exit::Status(status));
+        Ok(())
     }
-    target.account().set_limit(pages);
-    Ok(0)
+
+    fn process_exit(self, status: u64) {
+        self.0.end(Exit::Status(status));
+    }
+
+    fn process_info(
+        self,
+        target: objects::Process,
+        place: Place<states::Info>,
+    ) -> Result<Written, Error> {
+        let (state, status) = match target.ended() {
+            None => (states::RUNNING, 0),
+            Some(Exit::Status(status)) => (states::EXITED, status),
+            Some(Exit::Fault(vector)) => (states::FAULTED, vector),
+        };
+        let (used, limit) = target.account().usage();
+        let info = states::Info {
+            state,
+            status,
+            memory: used.saturating_mul(PAGE_SIZE),
+            limit: limit.saturating_mul(PAGE_SIZE),
+            threads: target.thread_count() as u64,
+            mappings: target.space().mapping_count() as u64,
+            handles: target.handle_count() as u64,
+            faults: target.faults.load(core::sync::atomic::Ordering::Relaxed),
+        };
+        place.write(info)
+    }
+
+    fn process_usage(
+        self,
+        target: objects::Process,
+        place: Place<Usage>,
+    ) -> Result<Written, Error> {
+        place.write(target.usage())
+    }
+
+    fn process_next(
+        self,
+        _: objects::System,
+        from: u64,
+        place: Place<Usage>,
+    ) -> Result<Written, Error> {
+        let process = Process::next(from).ok_or(Error::NotReady)?;
+        place.write(process.usage())
+    }
+
+    fn process_next_thread(
+        self,
+        target: objects::Process,
+        from: u64,
+        place: Place<Info>,
+    ) -> Result<Written, Error> {
+        let thread = target.next_thread(from).ok_or(Error::NotReady)?;
+        place.write(super::thread::info(&thread))
+    }
+
+    fn processor_usage(
+        self,
+        _: objects::System,
+        processor: u64,
+        place: Place<Processor>,
+    ) -> Result<Written, Error> {
+        const { assert!(PROCESSORS == percpu::MAX_CPUS as u64) };
+        let area = usize::try_from(processor).ok().and_then(percpu::get);
+        let area = area.filter(|area| area.queue.is_online());
+        place.write(usage::of_processor(area.ok_or(Error::InvalidArgument)?))
+    }
+
+    fn process_map(
+        self,
+        target: objects::Process,
+        (area, own): (objects::VmArea, HandleRights),
+        address: u64,
+        offset: Size,
+        len: Size,
+        access: u64,
+    ) -> Result<u64, Error> {
+        let address = (access & access_bits::AT_ADDRESS != 0).then_some(address);
+        let (offset, len) = (offset.bytes(), len.bytes());
+        let space = target.space();
+        let mapped = space.map(address, len, &area, offset, rights(access), limit(own));
+        mapped.map_err(mapping_error)
+    }
+
+    fn process_unmap(self, target: objects::Process, address: u64, len: Size) -> Result<(), Error> {
+        let unmapped = target.space().unmap(address, len.bytes());
+        unmapped.map_err(mapping_error)?;
+        Ok(())
+    }
+
+    fn process_protect(
+        self,
+        target: objects::Process,
+        address: u64,
+        len: Size,
+        access: u64,
+    ) -> Result<(), Error> {
+        let changed = target.space().protect(address, len.bytes(), rights(access));
+        changed.map_err(mapping_error)?;
+        Ok(())
+    }
+
+    fn process_set_limit(self, target: objects::Process, bytes: u64) -> Result<(), Error> {
+        let pages = bytes >> PAGE_SHIFT;
+        let (_, own) = self.0.account().usage();
+        if pages > own {
+            return Err(Error::InvalidArgument);
+        }
+        target.account().set_limit(pages);
+        Ok(())
+    }
+
+    fn process_on_exit(
+        self,
+        target: objects::Process,
+        event: Option<objects::Event>,
+        bits: u64,
+    ) -> Result<(), Error> {
+        target.on_exit(binding(event, bits)?);
+        Ok(())
+    }
+
+    fn process_on_exception(
+        self,
+        target: objects::Process,
+        event: Option<objects::Event>,
+        bits: u64,
+    ) -> Result<(), Error> {
+        target.on_exception(binding(event, bits)?);
+        Ok(())
+    }
+
+    fn exception_read(
+        self,
+        target: objects::Process,
+        place: Place<states::Exception>,
+    ) -> Result<Written, Error> {
+        let unread = target.exceptions.lock().unread();
+        let exception = unread.ok_or(Error::NotReady)?;
+        let written = place.write(exception)?;
+        target.exceptions.lock().mark_read(exception.thread);
+        Ok(written)
+    }
+
+    fn exception_resume(
+        self,
+        target: objects::Process,
+        thread: u64,
+        action: Action,
+    ) -> Result<(), Error> {
+        if target.resume(thread, action) {
+            Ok(())
+        } else {
+            Err(Error::NotReady)
+        }
+    }
 }
 
-/// What `access` of a mapping call asks for, and the handle's rights that it needs.
-fn rights(access: u64) -> Result<Rights, Error> {
-    const KNOWN: u64 = access_bits::READ | access_bits::WRITE | access_bits::EXECUTE;
-    if access & !KNOWN != 0 {
-        return Err(Error::InvalidArgument);
-    }
+/// What `access` of a mapping call asks for.
+fn rights(access: u64) -> Rights {
     let mut rights = Rights::empty();
     rights.set(Rights::READ, access & access_bits::READ != 0);
     rights.set(Rights::WRITE, access & access_bits::WRITE != 0);
     rights.set(Rights::EXECUTE, access & access_bits::EXECUTE != 0);
-    Ok(rights)
+    rights
 }
 
 /// What a handle of an area with these rights allows a mapping.
@@ -95,83 +212,11 @@ fn limit(handle: HandleRights) -> Rights {
     limit
 }
 
-/// `process_map`.
-pub fn map(
-    process: &Process,
-    target: &Process,
-    area: u64,
-    address: u64,
-    offset: u64,
-    len: u64,
-    access: u64,
-) -> Result<u64, Error> {
-    let rights = rights(access & !access_bits::AT_ADDRESS)?;
-    let address = (access & access_bits::AT_ADDRESS != 0).then_some(address);
-    let (object, own) = process.any_object(Handle(area), HandleRights::NONE)?;
-    let Object::VmArea(area) = object else {
-        return Err(Error::WrongType);
-    };
-    let space = target.space();
-    let mapped = space.map(address, len, &area, offset, rights, limit(own));
-    mapped.map_err(mapping_error)
-}
-
-/// `process_unmap`.
-pub fn unmap(target: &Process, address: u64, len: u64) -> Result<u64, Error> {
-    target.space().unmap(address, len).map_err(mapping_error)?;
-    Ok(0)
-}
-
-/// `process_protect`.
-pub fn protect(target: &Process, address: u64, len: u64, access: u64) -> Result<u64, Error> {
-    let rights = rights(access)?;
-    let changed = target.space().protect(address, len, rights);
-    changed.map_err(mapping_error)?;
-    Ok(0)
-}
-
-/// The bits of an event that a call names; none if there are no bits.
-fn binding(process: &Process, event: u64, bits: u64) -> Result<Option<Binding>, Error> {
-    if bits == 0 {
-        return Ok(None);
+/// The bits of an event that a call names; no event and no bits for none.
+pub fn binding(event: Option<objects::Event>, bits: u64) -> Result<Option<Binding>, Error> {
+    match (event, bits) {
+        (None, 0) => Ok(None),
+        (Some(event), bits) if bits != 0 => Ok(Binding::new(event, bits)),
+        _ => Err(Error::InvalidArgument),
     }
-    match process.object(Handle(event), ObjectType::Event, HandleRights::SIGNAL)? {
-        Object::Event(event) => Ok(Binding::new(event, bits)),
-        _ => Err(Error::WrongType),
-    }
-}
-
-/// `process_on_exit`.
-pub fn on_exit(process: &Process, target: &Process, event: u64, bits: u64) -> Result<u64, Error> {
-    target.on_exit(binding(process, event, bits)?);
-    Ok(0)
-}
-
-/// `process_on_exception`.
-pub fn on_exception(
-    process: &Process,
-    target: &Arc<Process>,
-    event: u64,
-    bits: u64,
-) -> Result<u64, Error> {
-    target.on_exception(binding(process, event, bits)?);
-    Ok(0)
-}
-
-/// `exception_read`.
-pub fn exception_read(target: &Process, place: u64) -> Result<u64, Error> {
-    let unread = target.exceptions.lock().unread();
-    let exception = unread.ok_or(Error::NotReady)?;
-    write_words(place, exception.to_words())?;
-    target.exceptions.lock().mark_read(exception.thread);
-    Ok(0)
-}
-
-/// `exception_resume`.
-pub fn exception_resume(target: &Process, thread: u64, action: u64) -> Result<u64, Error> {
-    let action = Action::from_number(action).ok_or(Error::InvalidArgument)?;
-    if !target.resume(thread, action) {
-        return Err(Error::NotReady);
-    }
-    Ok(0)
 }

@@ -1,39 +1,95 @@
 //! Calls on the machine.
 
-use abi::{Error, statistics::Statistics};
+use abi::framebuffer::Framebuffer;
+use abi::{Error, LOG_WRITE_MAX, statistics::Statistics};
 
-use super::write_words;
-use crate::arch::current::{percpu, shootdown, time};
+use super::decode::{Place, UserBytes, Written, objects};
+use super::dispatch::{Caller, System};
+use crate::arch::current::{percpu, shootdown};
+use crate::boot;
+use crate::console;
 use crate::mm::{self, Purpose};
 
-/// `abi_version`.
-pub fn abi_version() -> Result<u64, Error> {
-    Ok(abi::VERSION)
+impl System for Caller<'_> {
+    fn system_statistics(
+        self,
+        _: objects::System,
+        place: Place<Statistics>,
+    ) -> Result<Written, Error> {
+        let online = percpu::all().filter(|area| area.queue.is_online()).count();
+        let memory = mm::statistics();
+        let statistics = Statistics {
+            processors: online as u64,
+            total: memory.total,
+            free: memory.free,
+            cached: memory.cached,
+            user: memory.used_for(Purpose::User),
+            tables: memory.used_for(Purpose::Table),
+            heap: memory.used_for(Purpose::Heap),
+            stacks: memory.used_for(Purpose::Stack),
+            other: memory.used_for(Purpose::Device)
+                + memory.used_for(Purpose::KernelTable)
+                + memory.used_for(Purpose::Other),
+            heap_used: mm::heap_in_use(),
+            shootdowns: shootdown::sent(),
+        };
+        place.write(statistics)
+    }
+
+    fn system_framebuffer(
+        self,
+        _: objects::System,
+        place: Place<Framebuffer>,
+    ) -> Result<Written, Error> {
+        let screen = boot::info().framebuffer.as_ref();
+        let screen = screen.ok_or(Error::NotSupported)?;
+        place.write(Framebuffer {
+            address: screen.address.as_u64(),
+            width: screen.width as u64,
+            height: screen.height as u64,
+            pitch: screen.pitch as u64,
+            bytes_per_pixel: screen.bytes_per_pixel as u64,
+            red_shift: u64::from(screen.red.shift),
+            green_shift: u64::from(screen.green.shift),
+            blue_shift: u64::from(screen.blue.shift),
+        })
+    }
+
+    fn system_log_write(self, _: objects::System, text: UserBytes) -> Result<(), Error> {
+        let mut buffer = [0u8; LOG_WRITE_MAX];
+        let bytes = text.read(&mut buffer)?;
+        for line in bytes
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty())
+        {
+            console::write(
+                log::Level::Info,
+                self.0.name(),
+                format_args!("{}", Lossy(line)),
+            );
+        }
+        Ok(())
+    }
 }
 
-/// `clock_read`.
-pub fn clock_read() -> Result<u64, Error> {
-    Ok(time::now_ns())
-}
+/// Shows bytes as text: what is not UTF-8 becomes U+FFFD, control characters a question mark.
+struct Lossy<'a>(&'a [u8]);
 
-/// `system_statistics`.
-pub fn statistics(place: u64) -> Result<u64, Error> {
-    let online = percpu::all().filter(|area| area.queue.is_online()).count();
-    let memory = mm::statistics();
-    let words = Statistics {
-        processors: online as u64,
-        total: memory.total,
-        free: memory.free,
-        cached: memory.cached,
-        user: memory.used_for(Purpose::User),
-        tables: memory.used_for(Purpose::Table),
-        heap: memory.used_for(Purpose::Heap),
-        stacks: memory.used_for(Purpose::Stack),
-        other: memory.used_for(Purpose::Device)
-            + memory.used_for(Purpose::KernelTable)
-            + memory.used_for(Purpose::Other),
-        heap_used: mm::heap::usage().used,
-        shootdowns: shootdown::sent(),
-    };
-    write_words(place, words.to_words())
+impl core::fmt::Display for Lossy<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        use core::fmt::Write;
+        for chunk in self.0.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                f.write_char(if character.is_control() {
+                    '?'
+                } else {
+                    character
+                })?;
+            }
+            if !chunk.invalid().is_empty() {
+                f.write_char(char::REPLACEMENT_CHARACTER)?;
+            }
+        }
+        Ok(())
+    }
 }

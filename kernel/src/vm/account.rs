@@ -4,10 +4,11 @@ use kmem::account::{Draw, Ledger, OverLimit};
 use ksync::{AllocError, Arc};
 
 use crate::arch::current::IrqLock;
+use crate::locks;
 
 /// The account of a process. Dropping it gives what it had drawn back to its parent.
 pub struct Account {
-    ledger: IrqLock<Ledger>,
+    ledger: IrqLock<Ledger, locks::Account>,
     parent: Option<Arc<Account>>,
 }
 
@@ -39,6 +40,22 @@ impl Account {
         Ok(())
     }
 
+    /// Charges pages that nobody has asked for yet.
+    ///
+    /// # Errors
+    /// Also when this account, or one above, comes near its limit.
+    pub fn charge_ahead(&self, pages: u64) -> Result<(), OverLimit> {
+        let mut ledger = self.ledger.lock();
+        let need = ledger.need_ahead(pages)?;
+        if need.least != 0
+            && let Some(parent) = &self.parent
+        {
+            parent.charge_ahead(need.batch)?;
+        }
+        ledger.take(pages, need.batch);
+        Ok(())
+    }
+
     /// Gets pages from the parent; returns how many. The own ledger is locked.
     #[cold]
     fn draw(&self, need: Draw) -> Result<u64, OverLimit> {
@@ -60,6 +77,48 @@ impl Account {
         }
     }
 
+    /// The account that has no room for a charge of this one, which may be one above. `None` when there is room.
+    pub fn full_for(&self, pages: u64) -> Option<Full<'_>> {
+        let (mut account, mut pages) = (self, pages);
+        loop {
+            let ledger = account.ledger.lock();
+            let Ok(need) = ledger.need(pages) else {
+                let can_help = pages <= ledger.limit();
+                return Some(Full { account, can_help });
+            };
+            pages = need.least;
+            if pages == 0 {
+                return None;
+            }
+            account = account.parent.as_deref()?;
+        }
+    }
+
+    /// Whether it is another account or lies below it: what is given back here counts there.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let mut account = Some(self);
+        while let Some(this) = account {
+            if core::ptr::eq(this, other) {
+                return true;
+            }
+            account = this.parent.as_deref();
+        }
+        false
+    }
+
+    /// Gives all that is drawn and not used back, here and above, up to what an account above had to give.
+    pub fn trim(&self, top: &Self) {
+        let mut account = self;
+        while !core::ptr::eq(account, top) {
+            let Some(parent) = &account.parent else {
+                return;
+            };
+            let spare = account.ledger.lock().trim();
+            parent.uncharge(spare);
+            account = parent;
+        }
+    }
+
     /// Pages in use, and the most that may be.
     pub fn usage(&self) -> (u64, u64) {
         let ledger = self.ledger.lock();
@@ -70,6 +129,14 @@ impl Account {
     pub fn set_limit(&self, pages: u64) {
         self.ledger.lock().set_limit(pages);
     }
+}
+
+/// An account without room.
+pub struct Full<'a> {
+    /// Which one it is.
+    pub account: &'a Account,
+    /// Whether there would be room if less was in use.
+    pub can_help: bool,
 }
 
 impl Drop for Account {

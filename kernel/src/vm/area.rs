@@ -3,15 +3,18 @@
 use kaddr::{PAGE_SHIFT, PAGE_SIZE, PageSize, PhysRange};
 use kmem::aspace::{PageRun, Rights};
 use kmem::few::FewMap;
-use kmem::pt::CacheMode;
+use kmem::pt::{CacheMode, Protection};
 pub use kmem::vma::AreaError;
-use kmem::vma::{Access, Area, Change, Kind, LARGE_PAGES, ProvideError};
+use kmem::vma::{Access, Ahead, Area, Change, Kind, LARGE_PAGES, ProvideError, Provided};
 use ksync::{AllocError, Arc};
 
-use super::pages::Frames;
+use super::futex::Sleepers;
+use super::pages::{Bin, Frames, Small};
+use super::pressure::{Lack, Place};
 use super::view::{View, protection};
-use super::{Account, FaultError};
+use super::{Account, FaultError, pressure};
 use crate::arch::current::IrqLock;
+use crate::locks;
 use crate::mm::phys_to_virt;
 
 /// A mapping that shows the area: `pages` pages of the view, from the area's page `offset` on. Its first page is in the key.
@@ -24,18 +27,26 @@ struct Shown {
 /// Number of a view, and of the mapping's first page in it.
 type ShownKey = (u64, u64);
 
-struct Inner {
-    area: Area<Frames>,
-    supply: Frames,
+/// What the lock of an area guards.
+pub(super) struct Inner {
+    pub(super) area: Area<Frames>,
+    pub(super) supply: Frames,
+    pub(super) ahead: Ahead,
     shown: FewMap<ShownKey, Shown>,
     /// Whether it ever had a snapshot, or is one: pages may be shared.
     may_share: bool,
+    /// Whether it is in the list of areas whose large pages can be split when memory is short.
+    pub(super) is_listed: bool,
+    /// What it is entered as.
+    pub(super) place: Place,
 }
 
 /// Memory that owns its pages. It goes, with them, when no handle and no mapping refers to it any more.
 pub struct VmArea {
-    inner: IrqLock<Inner>,
+    pub(super) inner: IrqLock<Inner, locks::Area>,
     cache: CacheMode,
+    /// Who waits for words of it.
+    pub(super) sleepers: IrqLock<Sleepers, locks::Sleepers>,
 }
 
 impl VmArea {
@@ -45,15 +56,21 @@ impl VmArea {
         cache: CacheMode,
         may_share: bool,
     ) -> Result<Arc<Self>, AllocError> {
-        Arc::try_new(Self {
+        let area = Arc::try_new(Self {
             inner: IrqLock::new(Inner {
                 area,
                 supply,
+                ahead: Ahead::new(),
                 shown: FewMap::new(),
                 may_share,
+                is_listed: false,
+                place: Place::NONE,
             }),
             cache,
-        })
+            sleepers: IrqLock::new(Sleepers::new()),
+        })?;
+        area.inner.lock().place = Place::of(&area);
+        Ok(area)
     }
 
     /// A demand-allocated area; see [`Area`] for the kinds. The account pays for its pages.
@@ -77,8 +94,7 @@ impl VmArea {
         )?)
     }
 
-    /// A given range of physical memory, which is never given back: what drivers get their registers by. The call for
-    /// that needs handles of resources, which are not there yet.
+    /// A given range of physical memory, which is never given back: what drivers get their registers by.
     ///
     /// # Errors
     /// For ranges that cannot be, or when memory is short.
@@ -98,6 +114,14 @@ impl VmArea {
     /// How many pages it has.
     pub fn pages(&self) -> u64 {
         self.inner.lock().area.pages()
+    }
+
+    /// The same page for all that show the same memory: rings show each page twice.
+    pub(super) fn own_page(&self, page: u64) -> u64 {
+        match self.inner.lock().area.kind() {
+            Kind::Ring { buffer_pages } => page % buffer_pages,
+            Kind::Open | Kind::Guarded { .. } | Kind::Fixed { .. } => page,
+        }
     }
 
     /// What `vm_area_info` tells.
@@ -123,8 +147,14 @@ impl VmArea {
     /// # Errors
     /// As [`Area::commit`].
     pub fn commit(&self, start: u64, pages: u64) -> Result<(), AreaError> {
-        let Inner { area, supply, .. } = &mut *self.inner.lock();
-        area.commit(start, pages, supply)
+        let attempt = || {
+            let Inner { area, supply, .. } = &mut *self.inner.lock();
+            area.commit(start, pages, supply)
+        };
+        pressure::twice(attempt, |lack| {
+            let missing = self.inner.lock().area.missing(start, pages);
+            pressure::relieve(lack, &self.account(), missing)
+        })
     }
 
     /// Takes the pages of a run away.
@@ -154,6 +184,20 @@ impl VmArea {
     /// # Errors
     /// As [`Area::snapshot`].
     pub fn snapshot(&self, account: Arc<Account>) -> Result<Arc<Self>, AreaError> {
+        pressure::twice(
+            || self.try_snapshot(account.clone()),
+            |lack| {
+                // Its pages are shared: only nodes and counts take frames.
+                let pages = match lack {
+                    Lack::Limit => self.inner.lock().area.committed(),
+                    Lack::Frames => 1,
+                };
+                pressure::relieve(lack, &account, pages)
+            },
+        )
+    }
+
+    fn try_snapshot(&self, account: Arc<Account>) -> Result<Arc<Self>, AreaError> {
         let mut supply = Frames(account);
         let copy = {
             let mut inner = self.inner.lock();
@@ -175,6 +219,17 @@ impl VmArea {
     /// # Errors
     /// When pages cannot be provided.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), ProvideError> {
+        pressure::twice(
+            || self.try_write(offset, bytes),
+            |lack| {
+                let pages = bytes.len() as u64 / PAGE_SIZE + 2;
+                let missing = self.inner.lock().area.missing(offset >> PAGE_SHIFT, pages);
+                pressure::relieve(lack, &self.account(), missing)
+            },
+        )
+    }
+
+    fn try_write(&self, offset: u64, bytes: &[u8]) -> Result<(), ProvideError> {
         let mut inner = self.inner.lock();
         let mut at = offset;
         let mut rest = bytes;
@@ -291,25 +346,51 @@ impl VmArea {
     ) -> Result<(), FaultError> {
         let mut inner = self.inner.lock();
         let key = offset + (page - mapping.start);
-        let Inner { area, supply, .. } = &mut *inner;
+        let Inner {
+            area,
+            supply,
+            ahead,
+            ..
+        } = &mut *inner;
         let large = large_start(page, key, mapping);
         let largest = if large.is_some() {
             PageSize::Large
         } else {
             PageSize::Small
         };
+        let follows = ahead.fault(key);
         let provided = area.provide(key, access, largest, supply)?;
         if let Change::Copied(_) = provided.change {
             inner.hide(key, key + 1);
         }
         let at = match (provided.size, large) {
-            (PageSize::Large, Some(start)) => start,
+            (PageSize::Large, Some(start)) => {
+                if !inner.is_listed && matches!(provided.change, Change::Added) {
+                    inner.is_listed = pressure::enter(inner.place);
+                }
+                start
+            }
             _ => page,
         };
         let protection = protection(rights, provided.is_writable, self.cache);
-        view.show(at, provided.frame, provided.size, protection)
+        view.show(at, provided.frame, provided.size, protection)?;
+        if follows {
+            inner.show_ahead(view, page, mapping, key, &provided, protection);
+        }
+        Ok(())
         // A frame that was copied goes back here, when nobody can reach it any more.
     }
+
+    /// The account that pays for it.
+    pub(super) fn account(&self) -> Arc<Account> {
+        self.inner.lock().supply.0.clone()
+    }
+}
+
+/// How many pages of a mapping, from a page on, one page table shows.
+fn room(page: u64, mapping: PageRun) -> u64 {
+    // A table shows as many as make a large page.
+    (LARGE_PAGES - page % LARGE_PAGES).min(mapping.end - page)
 }
 
 /// Where a large page around a page of a mapping would begin, if the mapping can show it.
@@ -322,8 +403,30 @@ fn large_start(page: u64, key: u64, mapping: PageRun) -> Option<u64> {
 }
 
 impl Inner {
+    /// Shows the pages behind one that was shown just now, and follows others, as far as they can be had.
+    #[inline(never)]
+    fn show_ahead(
+        &mut self,
+        view: &View,
+        page: u64,
+        mapping: PageRun,
+        key: u64,
+        provided: &Provided<Small>,
+        protection: Protection,
+    ) {
+        let window = self.ahead.window(room(page, mapping));
+        let is_copy = matches!(provided.change, Change::Copied(_));
+        if window == 1 || provided.size != PageSize::Small || is_copy {
+            return;
+        }
+        let area = &mut self.area;
+        let more = area.provide_ahead(key + 1, window - 1, provided, &mut self.supply);
+        self.ahead.provided(more.as_slice().len() as u64);
+        view.show_ahead(page + 1, more.as_slice(), protection);
+    }
+
     /// Makes every mapping of a run of the area's pages show nothing.
-    fn hide(&self, start: u64, end: u64) {
+    pub(super) fn hide(&self, start: u64, end: u64) {
         // In a ring every page is seen twice; which ones are needed is not worth the arithmetic.
         let (start, end) = match self.area.kind() {
             Kind::Ring { .. } => (0, u64::MAX),
@@ -344,9 +447,25 @@ impl Inner {
 
 impl Drop for VmArea {
     fn drop(&mut self) {
-        let inner = self.inner.lock();
-        debug_assert!(inner.shown.is_empty(), "mappings hold references");
-        inner.supply.0.uncharge(inner.area.committed());
+        let Inner {
+            area,
+            supply,
+            shown,
+            is_listed,
+            place,
+            ..
+        } = &mut *self.inner.lock();
+        debug_assert!(shown.is_empty(), "mappings hold references");
+        if *is_listed {
+            pressure::leave(*place);
+        }
+        if area.committed() == 1 {
+            // Not worth a bin.
+            area.clear(supply, drop);
+        } else {
+            let mut bin = Bin::new();
+            area.clear(supply, |page| bin.put(page));
+        }
     }
 }
 

@@ -8,13 +8,18 @@
 //! In this order: the mappings of a space (`AddressSpace::map`), an area (`VmArea::inner`), the tables of a space
 //! (`View`'s), then frames and heap. An area knows all its mappings (`Inner::shown`), so that a change of its pages
 //! reaches every space that shows them with the area's lock alone. Two areas, or the tables of two spaces, are never
-//! locked at the same time. User memory is not touched with one of these locks held: a fault takes them.
+//! locked at the same time. User memory is not touched with one of these locks held: a fault takes them. The list of areas
+//! with large pages (`pressure`) comes after the areas: whoever finds an area there lets go of the list before it locks the area.
+//!
+//! The list of those who wait for words of an area ([`futex`]) has a lock of its own, which is taken with none of these held.
 //!
 //! Processors are made to forget with the locks held, and pages are freed afterwards: see `arch::shootdown`.
 
 mod account;
 mod area;
+pub mod futex;
 mod pages;
+mod pressure;
 mod space;
 mod view;
 

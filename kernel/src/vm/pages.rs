@@ -3,14 +3,15 @@
 use kaddr::{Frame, LARGE, PAGE_SIZE, PhysRange};
 use kmem::account::OverLimit;
 use kmem::pt::FrameSource;
-use kmem::vma::{LARGE_PAGES, OwnedFrame, OwnedLarge, Supply};
+use kmem::vma::{AHEAD_MAX, LARGE_PAGES, OwnedFrame, OwnedLarge, Supply};
 use ksync::Arc;
 
 use super::Account;
-use crate::mm::{self, Purpose, direct, phys_to_virt};
+use super::pressure::Lack;
+use crate::mm::{self, GiveBack, Purpose, direct, phys_to_virt};
 
-/// Large pages are given out while more than one in so many frames is free: memory for single pages must not run out for
-/// the convenience of large ones.
+/// Large pages, and pages that nobody has asked for yet, are given out while more than one in so many frames is free: memory
+/// for single pages must not run out for the convenience of these.
 const GENEROUS: usize = 8;
 
 /// A frame of user memory.
@@ -20,6 +21,22 @@ pub struct Small(Frame);
 impl OwnedFrame for Small {
     fn frame(&self) -> Frame {
         self.0
+    }
+}
+
+/// Pages that are given back together.
+pub struct Bin(GiveBack);
+
+impl Bin {
+    /// An empty one; what is put into it is given back when it is dropped, if not before.
+    pub const fn new() -> Self {
+        Self(GiveBack::new(Purpose::User))
+    }
+
+    /// Gives a page back, now or later.
+    #[inline]
+    pub fn put(&mut self, page: Small) {
+        self.0.put(core::mem::ManuallyDrop::new(page).0);
     }
 }
 
@@ -87,9 +104,30 @@ impl Supply for Frames {
         Some(copy)
     }
 
+    fn is_zero(&self, frame: Frame) -> bool {
+        direct::is_zero(frame)
+    }
+
     #[inline]
     fn charge(&mut self, pages: u64) -> Result<(), OverLimit> {
         self.0.charge(pages)
+    }
+
+    fn zeroed_ahead(&mut self, places: &mut [Option<Small>]) {
+        let pages = places.len() as u64;
+        if !mm::is_plentiful(GENEROUS) || self.0.charge_ahead(pages).is_err() {
+            return;
+        }
+        let mut frames = [None; AHEAD_MAX as usize];
+        let frames = frames.get_mut(..places.len()).unwrap_or_default();
+        let count = mm::allocate_many(Purpose::User, frames);
+        for (place, frame) in places.iter_mut().zip(frames.iter().flatten()) {
+            direct::zero(*frame);
+            *place = Some(Small(*frame));
+        }
+        if count as u64 != pages {
+            self.0.uncharge(pages - count as u64);
+        }
     }
 
     #[inline]
@@ -102,7 +140,7 @@ impl Supply for Frames {
 pub struct Tables<'a> {
     account: &'a Account,
     /// Whether the account was what had no room.
-    pub over_limit: bool,
+    over_limit: bool,
 }
 
 impl<'a> Tables<'a> {
@@ -111,6 +149,15 @@ impl<'a> Tables<'a> {
         Self {
             account,
             over_limit: false,
+        }
+    }
+
+    /// What there was too little of, if a table could not be had.
+    pub fn lack(&self) -> Lack {
+        if self.over_limit {
+            Lack::Limit
+        } else {
+            Lack::Frames
         }
     }
 }

@@ -8,11 +8,16 @@ use kmem::vma::{Access, LARGE_PAGES, ProvideError};
 use ksync::{AllocError, Arc};
 
 use super::area::AreaError;
+use super::pressure::{Lack, Lacking};
 use super::view::View;
-use super::{Account, VmArea};
+use super::{Account, VmArea, pressure};
 use crate::arch::current::shootdown::SpaceTlb;
 use crate::arch::current::usercopy::USER_END;
 use crate::arch::current::{IrqLock, random};
+use crate::locks;
+
+/// What a fault takes at most: a page, and the page tables that lead there.
+const FAULT_PAGES: u64 = 5;
 
 /// Why an access cannot succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +94,7 @@ impl Gone {
 
 /// The user half of a process's memory.
 pub struct AddressSpace {
-    mappings: IrqLock<Mappings>,
+    mappings: IrqLock<Mappings, locks::Mappings>,
     view: Arc<View>,
 }
 
@@ -265,6 +270,21 @@ impl AddressSpace {
         Ok(())
     }
 
+    /// The area that is mapped at an address, and where in it that is, in bytes.
+    pub fn area_at(&self, address: u64) -> Option<(Arc<VmArea>, u64)> {
+        let page = address >> PAGE_SHIFT;
+        let (area, page) = {
+            let mappings = self.mappings.lock();
+            let mapping = mappings.map.find(page)?;
+            (
+                mapping.area.clone(),
+                mapping.offset + (page - mapping.start),
+            )
+        };
+        let offset = area.own_page(page) << PAGE_SHIFT;
+        Some((area, offset | address & (PAGE_SIZE - 1)))
+    }
+
     /// Unmaps everything, for good.
     pub fn clear(&self) {
         loop {
@@ -283,7 +303,50 @@ impl AddressSpace {
     ///
     /// # Errors
     /// Why it cannot.
+    #[inline]
     pub fn resolve(&self, address: u64, access: Access) -> Result<(), FaultError> {
+        match self.try_resolve(address, access) {
+            Err(error) => self.resolve_again(address, access, error),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// After an error: tries once more if it was for want of memory, and room could be made for a page and for tables.
+    #[cold]
+    #[inline(never)]
+    fn resolve_again(
+        &self,
+        address: u64,
+        access: Access,
+        error: FaultError,
+    ) -> Result<(), FaultError> {
+        match error.lack() {
+            Some(lack) if self.relieve(lack, address) => self.try_resolve(address, access),
+            _ => Err(error),
+        }
+    }
+
+    /// Makes room for a fault at an address; whether there may be some now.
+    fn relieve(&self, lack: Lack, address: u64) -> bool {
+        let area = {
+            let mappings = self.mappings.lock();
+            let mapping = mappings.map.find(address >> PAGE_SHIFT);
+            mapping.map(|mapping| mapping.area.clone())
+        };
+        let Some(account) = area.map(|area| area.account()) else {
+            return false;
+        };
+        let own = self.view.account();
+        let is_relieved = pressure::relieve(lack, &account, FAULT_PAGES);
+        if lack == Lack::Frames || core::ptr::eq(account.as_ptr(), own.as_ptr()) {
+            return is_relieved;
+        }
+        // The tables count for the space, whoever pays for the area.
+        pressure::relieve(lack, own, FAULT_PAGES) || is_relieved
+    }
+
+    #[inline(always)]
+    fn try_resolve(&self, address: u64, access: Access) -> Result<(), FaultError> {
         let page = address >> PAGE_SHIFT;
         let mappings = self.mappings.lock();
         let mapping = mappings.map.find(page).ok_or(FaultError::NotMapped)?;

@@ -6,9 +6,11 @@ use kmem::pt::{CacheMode, Flags, Flush, MapError, PageTable, Protection};
 use ksync::{AllocError, Arc};
 
 use super::pages::Tables;
+use super::pressure::{self, Lack};
 use super::{Account, FaultError};
 use crate::arch::current::IrqLock;
 use crate::arch::current::shootdown::{self, SpaceTlb};
+use crate::locks;
 use crate::mm::{self, DirectMemory};
 
 /// Page tables, and what the processors have loaded of them. Every change is complete when the function returns: no
@@ -19,7 +21,7 @@ pub struct View {
     /// What the processors know of the space.
     pub tlb: SpaceTlb,
     /// `None` only while the view is dropped.
-    tables: IrqLock<Option<PageTable>>,
+    tables: IrqLock<Option<PageTable>, locks::Tables>,
     account: Arc<Account>,
 }
 
@@ -30,12 +32,14 @@ impl View {
     /// When memory is short, or the account has no room for the top-level table.
     pub fn new(account: Arc<Account>) -> Result<Arc<Self>, AllocError> {
         let place = Arc::try_reserve()?;
-        let tables = PageTable::new_sharing(
-            &mm::kernel_tables(),
-            &mut DirectMemory,
-            &mut Tables::of(&account),
-        )
-        .map_err(|_| AllocError)?;
+        let top = || {
+            let mut source = Tables::of(&account);
+            let kernel = mm::kernel_tables();
+            PageTable::new_sharing(&kernel, &mut DirectMemory, &mut source)
+                .map_err(|_| source.lack())
+        };
+        let tables = pressure::twice(top, |lack| pressure::relieve(lack, &account, 1))
+            .map_err(|_| AllocError)?;
         let tlb = SpaceTlb::new(tables.root().start());
         Ok(place.fill(Self {
             id: tlb.id(),
@@ -45,7 +49,13 @@ impl View {
         }))
     }
 
+    /// The account that pays for the tables.
+    pub fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
     /// Shows a page of the given size at the page number `page`.
+    #[inline]
     pub fn show(
         &self,
         page: u64,
@@ -75,13 +85,22 @@ impl View {
             self.unmap(tables, range.ok_or(FaultError::NotMapped)?);
             result = map(tables, &mut source);
         }
-        result.map_err(|_| {
-            if source.over_limit {
-                FaultError::OverLimit
-            } else {
-                FaultError::OutOfMemory
-            }
+        result.map_err(|_| match source.lack() {
+            Lack::Limit => FaultError::OverLimit,
+            Lack::Frames => FaultError::OutOfMemory,
         })
+    }
+
+    /// Shows small pages from the page number `page` on, where nothing is shown and no table is missing.
+    pub fn show_ahead(&self, page: u64, frames: &[Frame], protection: Protection) {
+        if let Some(tables) = self.tables.lock().as_mut() {
+            let place = Page::containing(VirtAddr::new(page * PAGE_SIZE));
+            let mut source = Tables::of(&self.account);
+            let result = tables
+                .edit(&mut DirectMemory, &mut source)
+                .fill(place, frames, protection);
+            debug_assert!(result.is_ok(), "the page before it could be shown");
+        }
     }
 
     /// Shows nothing any more in a run of pages: the next access faults.

@@ -39,8 +39,12 @@ pub enum Command {
     /// QEMU counts instructions instead of time, so that the figures are the same on every machine and in every run; a boot takes half
     /// a minute. docs/performance.md says what each figure is. Exit status: 1 when --check found a figure above its budget.
     Bench(BenchArgs),
+    /// Writes docs/abi.md from the table of system calls
+    AbiDoc,
     /// Boots, runs a command, and writes the screen to a PNG file
     Screenshot(ScreenshotArgs),
+    /// Makes JSON or a picture of a trace that was recorded before
+    Trace(TraceArgs),
     /// Replaces addresses in a log with function, file and line
     Symbolize {
         /// The log; standard input if not given
@@ -114,9 +118,12 @@ pub struct RunArgs {
     /// End the run after this time, as a failure [default: none, with --cmd 300]
     #[arg(long, value_name = "S")]
     pub timeout: Option<u64>,
-    /// Ask the kernel for a trace and write it here, for Perfetto or chrome://tracing
+    /// Ask the kernel for a trace and write it here: JSON for Perfetto or chrome://tracing, or a picture if FILE ends with .svg
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Which events: some of switch,wake,migrate,ipc,call,fault,interrupt,ipi [default: all]
+    #[arg(long, value_name = "LIST", requires = "trace")]
+    pub trace_kinds: Option<String>,
     /// Wait for gdb before the first instruction, on this or a free port
     #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
     pub gdb: Option<u16>,
@@ -159,6 +166,12 @@ pub struct TestArgs {
 pub enum Benchmark {
     /// from kernel entry to the first user instruction
     Boot,
+    /// messages between processes and threads, events
+    Ipc,
+    /// switches and lives of threads, the timer
+    Sched,
+    /// the empty system call, handles, the life of a process
+    Objects,
     /// page faults, mappings, TLB shootdowns
     Vm,
     /// all of these
@@ -173,9 +186,9 @@ pub struct BenchArgs {
     #[arg(value_enum, default_value_t)]
     pub benchmark: Benchmark,
     /// Boot with these numbers of processors; what needs others is not measured [default: those that the figures need]
-    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, visible_alias = "smp", value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=64))]
     pub cpus: Vec<u32>,
-    /// Fail when a figure that was measured is above its budget
+    /// Fail when a figure that was measured is above its budget, and docs/performance.md does not say why
     #[arg(long)]
     pub check: bool,
     /// Print JSON instead of tables
@@ -184,6 +197,21 @@ pub struct BenchArgs {
     /// Take what was built last, as it is
     #[arg(long)]
     pub no_build: bool,
+}
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    /// A log of the console with lines of a trace, the bytes of the trace port, or a JSON file of `run --trace`
+    pub input: PathBuf,
+    /// Where to write it: JSON, or a picture if its name ends with .svg
+    pub output: PathBuf,
+    /// Where the picture begins [default: before the first message]
+    #[arg(long, value_name = "US")]
+    pub from: Option<f64>,
+    /// How much time the picture shows [default: some sixty slices]
+    #[arg(long, value_name = "US")]
+    pub len: Option<f64>,
 }
 
 /// Arguments of `screenshot`.

@@ -12,13 +12,13 @@ use crate::cli::{BootArgs, ImageArgs, RunArgs};
 use crate::console::{self, KeyMode, Plain};
 use crate::error::{Error, Result};
 use crate::firmware;
-use crate::prepare::{self, Recipe};
+use crate::prepare::{self, Image, Recipe};
 use crate::qemu::args::{DEBUG_EXIT_PORT, Display, Engine, Spec};
 use crate::qemu::outcome::Verdict;
 use crate::qemu::{Qemu, accel};
 use crate::run::{self, Ended, INTERRUPTED, Plan};
 use crate::symbolize::Symbolizer;
-use crate::trace;
+use crate::trace::{self, Tap};
 use crate::workspace::Workspace;
 
 /// The time limit of a run with `--cmd`.
@@ -76,15 +76,13 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     recipe
         .line
         .raw(&format!("qemu-exit={DEBUG_EXIT_PORT:#x}"))?;
-    if args.trace.is_some() {
-        recipe.line.raw("trace=1")?;
+    let tap = args.trace.as_ref().map(|_| Tap::new()).transpose()?;
+    if tap.is_some() {
+        recipe.line.raw(&Tap::words(args.trace_kinds.as_deref())?)?;
     }
-    let folder =
-        tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
-    let disk = folder.path().join("jsix.img");
-    prepare::write_image(&workspace, &recipe, &disk)?;
+    let image = Image::write(&workspace, &recipe)?;
 
-    let engine = accel::choose(args.machine.accel, &qemu, &firmware, &disk)?;
+    let engine = accel::choose(args.machine.accel, &qemu, &firmware, image.disk())?;
     let spec = Spec {
         cpus: args.machine.smp,
         memory_mib: args.machine.memory,
@@ -98,7 +96,11 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         engine,
         display: display(args.headless, &qemu),
         gdb_port: args.gdb.map(free_port).transpose()?,
-        extra: args.qemu.clone(),
+        extra: [
+            tap.as_ref().map(Tap::arguments).unwrap_or_default(),
+            args.qemu.clone(),
+        ]
+        .concat(),
     };
     eprintln!(
         "xtask: booting on {} processors, {} MiB, QEMU {}.{}",
@@ -114,14 +116,15 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         qemu: &qemu,
         firmware: &firmware,
         spec: &spec,
-        disk: &disk,
+        disk: image.disk(),
         limit_s,
         stop_at: None,
     };
     let ended = follow(&workspace, args, &plan)?;
-    if let Some(path) = &args.trace {
-        let count = trace::write(path, &console::plain(&ended.watch.serial))?;
-        eprintln!("xtask: {count} trace events in {}", path.display());
+    if let (Some(path), Some(tap)) = (&args.trace, &tap) {
+        let bytes = tap.read(&console::plain(&ended.watch.serial))?;
+        let summary = trace::write(path, &bytes)?;
+        eprintln!("xtask: {summary}; written to {}", path.display());
     }
     let verdict = args.boot.kernel.finished(ended.verdict);
     if verdict != Verdict::PoweredOff {

@@ -2,10 +2,11 @@
 //!
 //! `cli` is the command line, `commands` its steps. From there: `build` and `toolchain` compile for
 //! the bare-metal targets; `prepare`, `bootconf`, `strip` and `image` make a disk; `firmware`,
-//! `qemu` and `run` boot it; `console` and `symbolize` make its output readable.
+//! `qemu` and `run` boot it; `console`, `symbolize` and `trace` make its output readable; `abi_doc` writes docs/abi.md.
 
 #![deny(unsafe_code)]
 
+mod abi_doc;
 mod bench;
 mod bootconf;
 mod build;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<u8> {
     match command {
+        Command::AbiDoc => abi_doc::write(&workspace::Workspace::load()?).map(|()| 0),
         Command::Build => {
             build::build(&workspace::Workspace::load()?, &build::EVERYTHING).map(|()| 0)
         }
@@ -70,6 +72,7 @@ fn dispatch(command: Command) -> Result<u8> {
             commands::catch_signals()?;
             screenshot::screenshot(&args).map(|()| 0)
         }
+        Command::Trace(args) => trace::convert(&args).map(|()| 0),
         Command::Symbolize { file } => commands::symbolize(file.as_deref()).map(|()| 0),
     }
 }

@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::bootconf::{self, KernelLine, Loader};
 use crate::error::{Error, Result};
 use crate::image::{self, Entry};
@@ -22,6 +24,46 @@ pub struct Recipe {
     pub line: KernelLine,
     /// More lines of its entry in limine.conf.
     pub keys: &'static [&'static str],
+}
+
+impl Recipe {
+    /// The jsix kernel with this command line, loaded by the shim itself.
+    pub fn jsix(line: KernelLine) -> Self {
+        Self {
+            kernel: Kernel::Jsix,
+            loader: Loader::Shim,
+            line,
+            keys: &[],
+        }
+    }
+}
+
+/// An image in a folder of its own, which is removed when this is dropped.
+#[derive(Debug)]
+pub struct Image {
+    folder: TempDir,
+    disk: PathBuf,
+}
+
+impl Image {
+    /// Writes the image that `recipe` describes. Everything must have been built.
+    pub fn write(workspace: &Workspace, recipe: &Recipe) -> Result<Self> {
+        let folder =
+            tempfile::tempdir().map_err(Error::io("create a folder in", env::temp_dir()))?;
+        let disk = folder.path().join("jsix.img");
+        write_image(workspace, recipe, &disk)?;
+        Ok(Self { folder, disk })
+    }
+
+    /// The image's path.
+    pub fn disk(&self) -> &Path {
+        &self.disk
+    }
+
+    /// The folder that it lies in.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
 }
 
 /// A file that the conformance kernel itself asks the boot loader for, beside itself.

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bootconf::{KernelLine, Loader};
+use crate::bootconf::KernelLine;
 use crate::build::{self, Scope};
 use crate::cli::ScreenshotArgs;
 use crate::error::{Error, Result};
 use crate::firmware;
 use crate::kernel::Kernel;
-use crate::prepare::{self, Recipe};
+use crate::prepare::{Image, Recipe};
 use crate::qemu::Qemu;
 use crate::qemu::args::Spec;
 use crate::qemu::machine::{Event, Machine};
@@ -37,25 +37,17 @@ pub fn screenshot(args: &ScreenshotArgs) -> Result<()> {
     build::build(&workspace, &scope)?;
     let mut line = KernelLine::default();
     line.quoted("cmd", &args.cmd)?;
-    let recipe = Recipe {
-        kernel: Kernel::Jsix,
-        loader: Loader::Shim,
-        line,
-        keys: &[],
-    };
-    let folder =
-        tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
-    let disk = folder.path().join("jsix.img");
-    prepare::write_image(&workspace, &recipe, &disk)?;
+    let recipe = Recipe::jsix(line);
+    let image = Image::write(&workspace, &recipe)?;
     let spec = Spec {
         cpus: args.smp,
         // At power-off the machine stops and keeps its screen.
         extra: vec!["-no-shutdown".into()],
         ..Spec::default()
     };
-    let mut machine = Machine::start(&qemu, &spec, &firmware, &disk)?;
+    let mut machine = Machine::start(&qemu, &spec, &firmware, image.disk())?;
     wait(&machine, |message| message["event"] == "SHUTDOWN")?;
-    let raw = folder.path().join("screen.ppm");
+    let raw = image.folder().join("screen.ppm");
     machine.command(
         "screendump",
         &json!({"filename": raw.display().to_string()}),

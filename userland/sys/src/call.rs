@@ -1,13 +1,14 @@
-//! One function per system call. Calls that the kernel's table does not know do not exist here.
+//! One function for each system call, generated from the kernel's table.
 
 use core::arch::asm;
 
-use abi::{Error, Handle, Rights, Sysno, area, process, statistics::Statistics};
+use abi::{Error, Handle, Rights};
 
 /// Makes a system call by its raw number: for tests of the kernel's checks.
 ///
 /// # Errors
 /// What the kernel says.
+#[inline(always)]
 pub fn raw(number: u64, arguments: [u64; 6]) -> Result<u64, Error> {
     let error: u64;
     let value: u64;
@@ -37,309 +38,189 @@ pub fn raw(number: u64, arguments: [u64; 6]) -> Result<u64, Error> {
     }
 }
 
-fn call(number: Sysno, arguments: [u64; 6]) -> Result<u64, Error> {
-    raw(number as u64, arguments)
+/// The registers of a call, filled from the first one on.
+#[derive(Default)]
+struct Registers {
+    words: [u64; 6],
+    used: usize,
 }
 
-/// The ABI version of the kernel.
-pub fn abi_version() -> u64 {
-    call(Sysno::AbiVersion, [0; 6]).unwrap_or(0)
-}
-
-/// Ends this process.
-pub fn process_exit(status: u64) -> ! {
-    loop {
-        // The call does not return; should it ever, asking again is all that is left.
-        let _ = call(Sysno::ProcessExit, [status, 0, 0, 0, 0, 0]);
+impl Registers {
+    #[inline(always)]
+    fn push(&mut self, word: u64) {
+        self.words[self.used] = word;
+        self.used += 1;
     }
 }
 
-/// Lets another thread run.
-pub fn thread_yield() {
-    // Cannot fail.
-    let _ = call(Sysno::ThreadYield, [0; 6]);
+/// What a stub takes for an argument, and how it goes into registers.
+trait Argument {
+    fn put(self, registers: &mut Registers);
 }
 
-/// Writes text to the log.
-///
-/// # Errors
-/// `BadHandle`, `WrongType`, `AccessDenied`, `BadAddress`, or `InvalidArgument` when it is too long.
-pub fn log_write(log: Handle, text: &[u8]) -> Result<(), Error> {
-    call(
-        Sysno::LogWrite,
-        [log.0, text.as_ptr() as u64, text.len() as u64, 0, 0, 0],
-    )
-    .map(|_| ())
+macro_rules! arguments {
+    ($($type:ty: |$argument:ident| $($word:expr),+;)+) => {$(
+        impl Argument for $type {
+            #[inline(always)]
+            fn put(self, registers: &mut Registers) {
+                let $argument = self;
+                $(registers.push($word);)+
+            }
+        }
+    )+};
 }
 
-/// Nanoseconds since the kernel's start.
-pub fn clock_read() -> u64 {
-    call(Sysno::ClockRead, [0; 6]).unwrap_or(0)
+arguments! {
+    u64: |word| word;
+    Handle: |handle| handle.0;
+    Option<Handle>: |handle| handle.map_or(0, |handle| handle.0);
+    Rights: |rights| u64::from(rights.0);
+    abi::process::Action: |action| action as u64;
+    abi::message::Tag: |tag| tag.0;
+    &[u8]: |bytes| bytes.as_ptr() as u64, bytes.len() as u64;
+    &str: |text| text.as_ptr() as u64, text.len() as u64;
 }
 
-/// Gives a handle up.
-///
-/// # Errors
-/// `BadHandle`.
-pub fn handle_close(handle: Handle) -> Result<(), Error> {
-    call(Sysno::HandleClose, [handle.0, 0, 0, 0, 0, 0]).map(|_| ())
+/// The type that a stub takes for a kind of argument.
+macro_rules! argument_type {
+    (handle $parameters:tt) => { Handle };
+    (optional_handle $parameters:tt) => { Option<Handle> };
+    (handle_and_rights $parameters:tt) => { Handle };
+    (any_handle $parameters:tt) => { Handle };
+    (consumed) => { Handle };
+    (bytes $parameters:tt) => { &[u8] };
+    (text $parameters:tt) => { &str };
+    (page) => { u64 };
+    (address) => { u64 };
+    (size) => { u64 };
+    (bits $parameters:tt) => { u64 };
+    (below $parameters:tt) => { u64 };
+    (choice ($($choice:tt)+)) => { abi::$($choice)+ };
+    (tag) => { abi::message::Tag };
+    (rights) => { Rights };
+    (value) => { u64 };
 }
 
-/// A second handle of the same object, with those of its rights that `rights` names.
-///
-/// # Errors
-/// `BadHandle`, `AccessDenied`, `OutOfMemory`, `TooMany`.
-pub fn handle_duplicate(handle: Handle, rights: Rights) -> Result<Handle, Error> {
-    let rights = u64::from(rights.0);
-    call(Sysno::HandleDuplicate, [handle.0, rights, 0, 0, 0, 0]).map(Handle)
+/// What the documentation of a stub says of a kind of argument.
+macro_rules! argument_text {
+    (handle($object:ident, $right:ident)) => {
+        concat!("a handle of a `", stringify!($object), "` with `", stringify!($right),
+            "`, or else `BadHandle`, `WrongType`, `AccessDenied`")
+    };
+    (optional_handle $parameters:tt) => { concat!("none, or ", argument_text!(handle $parameters)) };
+    (handle_and_rights($object:ident)) => {
+        concat!("a handle of a `", stringify!($object), "`, or else `BadHandle`, `WrongType`")
+    };
+    (any_handle($right:ident)) => {
+        concat!("a handle with `", stringify!($right), "`, or else `BadHandle`, `AccessDenied`")
+    };
+    (consumed) => { "a handle, or else `BadHandle`" };
+    (bytes($max:ident)) => {
+        concat!("at most [`abi::", stringify!($max), "`] bytes, or else `InvalidArgument`")
+    };
+    (text($max:ident)) => { argument_text!(bytes($max)) };
+    (page) => { "an address in user space, a multiple of the page size, or else `InvalidArgument`" };
+    (address) => { "an address in user space, or else `InvalidArgument`" };
+    (size) => { "bytes, a multiple of the page size, or else `InvalidArgument`" };
+    (bits($module:ident: $($bit:ident)|+)) => {
+        concat!("a set of", $(" [`", stringify!($bit), "`](abi::", stringify!($module), "::", stringify!($bit), ")",)+
+            ", or else `InvalidArgument`")
+    };
+    (below($($count:tt)+)) => { concat!("below [`abi::", stringify!($($count)+), "`], or else `InvalidArgument`") };
+    (choice $parameters:tt) => { "what shall be done" };
+    (tag) => { "label and number of words" };
+    (rights) => { "a set of rights" };
+    (value) => { "a number" };
 }
 
-/// Moves a handle to another process; returns its value there.
-///
-/// # Errors
-/// Those of both handles, `OutOfMemory`, `TooMany`, `Ended`.
-pub fn handle_give(process: Handle, handle: Handle) -> Result<Handle, Error> {
-    call(Sysno::HandleGive, [process.0, handle.0, 0, 0, 0, 0]).map(Handle)
+/// A stub, by what the call returns.
+macro_rules! stub {
+    (@ $variant:ident ($($argument:ident)*) $(, $place:expr)?) => {{
+        #[allow(unused_mut, reason = "calls without arguments put nothing in")]
+        let mut registers = Registers::default();
+        $($argument.put(&mut registers);)*
+        $(registers.push($place);)?
+        raw(abi::Sysno::$variant as u64, registers.words)
+    }};
+    ($(#[doc = $documentation:expr])+ $variant:ident $name:ident($($argument:ident: $type:ty),*) nothing) => {
+        $(#[doc = $documentation])+
+        #[inline]
+        pub fn $name($($argument: $type),*) -> Result<(), Error> {
+            stub!(@ $variant ($($argument)*)).map(|_| ())
+        }
+    };
+    ($(#[doc = $documentation:expr])+ $variant:ident $name:ident($($argument:ident: $type:ty),*) value) => {
+        $(#[doc = $documentation])+
+        #[inline]
+        pub fn $name($($argument: $type),*) -> Result<u64, Error> {
+            stub!(@ $variant ($($argument)*))
+        }
+    };
+    ($(#[doc = $documentation:expr])+ $variant:ident $name:ident($($argument:ident: $type:ty),*) handle) => {
+        $(#[doc = $documentation])+
+        #[inline]
+        pub fn $name($($argument: $type),*) -> Result<Handle, Error> {
+            stub!(@ $variant ($($argument)*)).map(Handle)
+        }
+    };
+    ($(#[doc = $documentation:expr])+ $variant:ident $name:ident($($argument:ident: $type:ty),*)
+        structure($module:ident::$structure:ident)
+    ) => {
+        $(#[doc = $documentation])+
+        #[inline]
+        pub fn $name($($argument: $type),*) -> Result<abi::$module::$structure, Error> {
+            let mut words = [0u64; abi::$module::$structure::WORDS];
+            stub!(@ $variant ($($argument)*), words.as_mut_ptr() as u64)?;
+            Ok(abi::$module::$structure::from_words(words))
+        }
+    };
+    // Messages need more registers: see `crate::message`.
+    ($(#[doc = $documentation:expr])+ $variant:ident $name:ident($($argument:ident: $type:ty),*) message) => {};
+    ($(#[doc = $documentation:expr])+ $variant:ident $name:ident($($argument:ident: $type:ty),*) never) => {
+        $(#[doc = $documentation])+
+        pub fn $name($($argument: $type),*) -> ! {
+            loop {
+                // The call does not return; should it ever, asking again is all that is left.
+                let _ = stub!(@ $variant ($($argument)*));
+            }
+        }
+    };
+    ($(#[doc = $documentation:expr])+ $variant:ident $name:ident($($argument:ident: $type:ty),*) infallible(value)) => {
+        $(#[doc = $documentation])+
+        #[inline]
+        pub fn $name($($argument: $type),*) -> u64 {
+            stub!(@ $variant ($($argument)*)).unwrap_or(0)
+        }
+    };
+    ($(#[doc = $documentation:expr])+ $variant:ident $name:ident($($argument:ident: $type:ty),*) infallible(nothing)) => {
+        $(#[doc = $documentation])+
+        #[inline]
+        pub fn $name($($argument: $type),*) {
+            // Cannot fail.
+            let _ = stub!(@ $variant ($($argument)*));
+        }
+    };
 }
 
-/// Makes a `vm_area`; see [`abi::area`] for the kinds. `sections` counts only for guarded ones.
-///
-/// # Errors
-/// `InvalidArgument`, `OutOfMemory`, `TooMany`.
-pub fn vm_area_create(kind: u64, size: u64, sections: u64) -> Result<Handle, Error> {
-    call(Sysno::VmAreaCreate, [kind, size, sections, 0, 0, 0]).map(Handle)
+macro_rules! stubs {
+    ($($(#[doc = $about:literal])+ group $group:ident {
+        $($(#[doc = $documentation:literal])+
+        $number:literal $variant:ident $name:ident(
+            $($argument:ident: $kind:ident $(($($parameter:tt)+))?),* $(,)?
+        ) -> $output:ident $(($($result:tt)+))? $(fails $($error:ident)|+)?;)+
+    })+) => {
+        $($(stub! {
+            $(#[doc = $documentation])+
+            #[doc = ""]
+            $(#[doc = concat!("- `", stringify!($argument), "`: ", argument_text!($kind $(($($parameter)+))?))])*
+            $(
+                #[doc = ""]
+                #[doc = "# Errors"]
+                #[doc = concat!("Those of the arguments", $(", [`", stringify!($error), "`](Error::", stringify!($error), ")"),+, ".")]
+            )?
+            $variant $name($($argument: argument_type!($kind $(($($parameter)+))?)),*) $output $(($($result)+))?
+        })+)+
+    };
 }
 
-/// What there is to know about an area.
-///
-/// # Errors
-/// Those of the handle.
-pub fn vm_area_info(area: Handle) -> Result<area::Info, Error> {
-    let mut words = [0u64; area::Info::WORDS];
-    let at = words.as_mut_ptr() as u64;
-    call(Sysno::VmAreaInfo, [area.0, at, 0, 0, 0, 0])?;
-    Ok(area::Info::from_words(words))
-}
-
-/// Changes the size of an open area.
-///
-/// # Errors
-/// Those of the handle, `InvalidArgument`, `NotSupported`.
-pub fn vm_area_resize(area: Handle, size: u64) -> Result<(), Error> {
-    call(Sysno::VmAreaResize, [area.0, size, 0, 0, 0, 0]).map(|_| ())
-}
-
-/// Gives pages to a range now.
-///
-/// # Errors
-/// Those of the handle, `InvalidArgument`, `OutOfMemory`, `OverLimit`.
-pub fn vm_area_commit(area: Handle, offset: u64, len: u64) -> Result<(), Error> {
-    call(Sysno::VmAreaCommit, [area.0, offset, len, 0, 0, 0]).map(|_| ())
-}
-
-/// Takes the pages of a range away.
-///
-/// # Errors
-/// Those of the handle, `InvalidArgument`, `NotSupported`, `OutOfMemory`.
-pub fn vm_area_decommit(area: Handle, offset: u64, len: u64) -> Result<(), Error> {
-    call(Sysno::VmAreaDecommit, [area.0, offset, len, 0, 0, 0]).map(|_| ())
-}
-
-/// A copy-on-write copy of an area.
-///
-/// # Errors
-/// Those of the handle, `NotSupported`, `OutOfMemory`, `OverLimit`, `TooMany`.
-pub fn vm_area_snapshot(area: Handle) -> Result<Handle, Error> {
-    call(Sysno::VmAreaSnapshot, [area.0, 0, 0, 0, 0, 0]).map(Handle)
-}
-
-/// Maps a range of an area; `access` as in [`abi::area`]. Returns the address.
-///
-/// # Errors
-/// Those of the handles, `InvalidArgument`, `Occupied`, `NoRoom`, `TooMany`, `OutOfMemory`, `Ended`.
-pub fn process_map(
-    process: Handle,
-    area: Handle,
-    address: u64,
-    offset: u64,
-    len: u64,
-    access: u64,
-) -> Result<u64, Error> {
-    call(
-        Sysno::ProcessMap,
-        [process.0, area.0, address, offset, len, access],
-    )
-}
-
-/// Unmaps a range.
-///
-/// # Errors
-/// Those of the handle, `InvalidArgument`, `TooMany`, `OutOfMemory`, `Ended`.
-pub fn process_unmap(process: Handle, address: u64, len: u64) -> Result<(), Error> {
-    call(Sysno::ProcessUnmap, [process.0, address, len, 0, 0, 0]).map(|_| ())
-}
-
-/// Changes what a mapped range may be used for.
-///
-/// # Errors
-/// Those of the handle, `InvalidArgument`, `NotMapped`, `AccessDenied`, `TooMany`, `OutOfMemory`, `Ended`.
-pub fn process_protect(process: Handle, address: u64, len: u64, access: u64) -> Result<(), Error> {
-    call(
-        Sysno::ProcessProtect,
-        [process.0, address, len, access, 0, 0],
-    )
-    .map(|_| ())
-}
-
-/// Makes an empty process.
-///
-/// # Errors
-/// `InvalidArgument` for a name that is too long or no UTF-8, `OutOfMemory`, `TooMany`.
-pub fn process_create(name: &str) -> Result<Handle, Error> {
-    let (at, len) = (name.as_ptr() as u64, name.len() as u64);
-    call(Sysno::ProcessCreate, [at, len, 0, 0, 0, 0]).map(Handle)
-}
-
-/// Ends a process.
-///
-/// # Errors
-/// Those of the handle.
-pub fn process_kill(process: Handle, status: u64) -> Result<(), Error> {
-    call(Sysno::ProcessKill, [process.0, status, 0, 0, 0, 0]).map(|_| ())
-}
-
-/// What there is to know about a process.
-///
-/// # Errors
-/// Those of the handle.
-pub fn process_info(process: Handle) -> Result<process::Info, Error> {
-    let mut words = [0u64; process::Info::WORDS];
-    let at = words.as_mut_ptr() as u64;
-    call(Sysno::ProcessInfo, [process.0, at, 0, 0, 0, 0])?;
-    Ok(process::Info::from_words(words))
-}
-
-/// Sets the memory limit of a process.
-///
-/// # Errors
-/// Those of the handle; `InvalidArgument` when the caller itself may not use as much.
-pub fn process_set_limit(process: Handle, bytes: u64) -> Result<(), Error> {
-    call(Sysno::ProcessSetLimit, [process.0, bytes, 0, 0, 0, 0]).map(|_| ())
-}
-
-/// Sets bits of an event when the process has ended.
-///
-/// # Errors
-/// Those of the handles.
-pub fn process_on_exit(process: Handle, event: Handle, bits: u64) -> Result<(), Error> {
-    call(Sysno::ProcessOnExit, [process.0, event.0, bits, 0, 0, 0]).map(|_| ())
-}
-
-/// Sets bits of an event when a thread of the process faults.
-///
-/// # Errors
-/// Those of the handles.
-pub fn process_on_exception(process: Handle, event: Handle, bits: u64) -> Result<(), Error> {
-    call(
-        Sysno::ProcessOnException,
-        [process.0, event.0, bits, 0, 0, 0],
-    )
-    .map(|_| ())
-}
-
-/// The next exception that a thread of the process waits with.
-///
-/// # Errors
-/// Those of the handle, `NotReady`.
-pub fn exception_read(process: Handle) -> Result<process::Exception, Error> {
-    let mut words = [0u64; process::Exception::WORDS];
-    let at = words.as_mut_ptr() as u64;
-    call(Sysno::ExceptionRead, [process.0, at, 0, 0, 0, 0])?;
-    Ok(process::Exception::from_words(words))
-}
-
-/// Answers an exception.
-///
-/// # Errors
-/// Those of the handle; `NotReady` when the thread does not wait with one.
-pub fn exception_resume(
-    process: Handle,
-    thread: u64,
-    action: process::Action,
-) -> Result<(), Error> {
-    call(
-        Sysno::ExceptionResume,
-        [process.0, thread, action as u64, 0, 0, 0],
-    )
-    .map(|_| ())
-}
-
-/// Starts a thread. It begins at `entry` with `argument` in RDI and the given stack pointer; see [`crate::thread`] for threads of
-/// the own process.
-///
-/// # Errors
-/// Those of the handle, `InvalidArgument`, `OutOfMemory`, `OverLimit`, `TooMany`, `Ended`.
-pub fn thread_create(
-    process: Handle,
-    entry: u64,
-    stack: u64,
-    argument: u64,
-    cpu: u64,
-) -> Result<Handle, Error> {
-    call(
-        Sysno::ThreadCreate,
-        [process.0, entry, stack, argument, cpu, 0],
-    )
-    .map(Handle)
-}
-
-/// Ends the calling thread.
-pub fn thread_exit() -> ! {
-    loop {
-        // As `process_exit`.
-        let _ = call(Sysno::ThreadExit, [0; 6]);
-    }
-}
-
-/// Makes an event.
-///
-/// # Errors
-/// `OutOfMemory`, `TooMany`.
-pub fn event_create() -> Result<Handle, Error> {
-    call(Sysno::EventCreate, [0; 6]).map(Handle)
-}
-
-/// Sets bits of an event.
-///
-/// # Errors
-/// Those of the handle.
-pub fn event_signal(event: Handle, bits: u64) -> Result<(), Error> {
-    call(Sysno::EventSignal, [event.0, bits, 0, 0, 0, 0]).map(|_| ())
-}
-
-/// Waits for bits of an event; clears and returns them.
-///
-/// # Errors
-/// Those of the handle; `InvalidArgument` for an empty mask; `OutOfMemory`.
-pub fn event_wait(event: Handle, mask: u64) -> Result<u64, Error> {
-    call(Sysno::EventWait, [event.0, mask, 0, 0, 0, 0])
-}
-
-/// Clears and returns the bits of `mask` that are set.
-///
-/// # Errors
-/// Those of the handle.
-pub fn event_take(event: Handle, mask: u64) -> Result<u64, Error> {
-    call(Sysno::EventTake, [event.0, mask, 0, 0, 0, 0])
-}
-
-/// Statistics of the machine.
-///
-/// # Errors
-/// Those of the handle.
-pub fn system_statistics(system: Handle) -> Result<Statistics, Error> {
-    let mut words = [0u64; Statistics::WORDS];
-    let at = words.as_mut_ptr() as u64;
-    call(Sysno::SystemStatistics, [system.0, at, 0, 0, 0, 0])?;
-    Ok(Statistics::from_words(words))
-}
+abi::with_calls!(stubs);

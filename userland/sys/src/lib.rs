@@ -5,15 +5,21 @@
 #![cfg_attr(target_os = "none", no_std)]
 
 pub mod call;
+pub mod channel;
+pub mod clock;
+pub mod message;
+pub mod port;
+pub mod random;
 pub mod start;
 pub mod thread;
+pub mod twin;
 
 use core::fmt;
 
 pub use abi;
 pub use start::Context;
 
-/// The log of the process as a text sink; lines longer than a call takes are sent in pieces.
+/// The log as a text sink, by a handle of the machine; lines longer than a call takes are sent in pieces.
 pub struct Log(pub abi::Handle);
 
 impl fmt::Write for Log {
@@ -25,7 +31,7 @@ impl fmt::Write for Log {
                 len -= 1;
             }
             let (piece, tail) = rest.split_at(len);
-            call::log_write(self.0, piece.as_bytes()).map_err(|_| fmt::Error)?;
+            call::system_log_write(self.0, piece.as_bytes()).map_err(|_| fmt::Error)?;
             rest = tail;
         }
         Ok(())
@@ -95,8 +101,8 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     use fmt::Write;
     let mut line = Line::new();
     let _ = write!(line, "panic: {info}");
-    if let Some(log) = start::log() {
-        let _ = call::log_write(log, line.as_bytes());
+    if let Some(system) = start::system() {
+        let _ = call::system_log_write(system, line.as_bytes());
     }
     call::process_exit(101)
 }

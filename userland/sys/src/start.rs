@@ -8,15 +8,17 @@ use abi::{Handle, auxv};
 
 use crate::Line;
 
-/// The log handle, for the panic handler; 0 (which names nothing) before the start.
-static LOG: AtomicU64 = AtomicU64::new(0);
+/// The handle of the machine, for the panic handler; 0 (which names nothing) before the start.
+static SYSTEM: AtomicU64 = AtomicU64::new(0);
 
 /// What the creator of the process gave it.
 pub struct Context {
     argc: usize,
     argv: *const *const u8,
-    log: Option<Handle>,
     own: Option<Handle>,
+    memory: Option<Handle>,
+    ports: Option<Handle>,
+    lines: Option<Handle>,
     system: Option<Handle>,
     abi_version: u64,
 }
@@ -32,17 +34,27 @@ impl Context {
         text.to_str().ok()
     }
 
-    /// The log that was given, if one was.
-    pub fn log(&self) -> Option<Handle> {
-        self.log
-    }
-
     /// The handle of this process.
     pub fn own(&self) -> Option<Handle> {
         self.own
     }
 
-    /// The machine, if the right to ask about it was given.
+    /// The resource of the machine's physical memory, if this program was given it.
+    pub fn memory(&self) -> Option<Handle> {
+        self.memory
+    }
+
+    /// The resource of the machine's I/O ports, if this program was given it.
+    pub fn ports(&self) -> Option<Handle> {
+        self.ports
+    }
+
+    /// The resource of the machine's interrupt lines, if this program was given it.
+    pub fn lines(&self) -> Option<Handle> {
+        self.lines
+    }
+
+    /// The machine, if a right on it was given: to write to its log, to ask for statistics.
     pub fn system(&self) -> Option<Handle> {
         self.system
     }
@@ -62,15 +74,15 @@ impl Context {
         let mut line = Line::new();
         // A line that is too long is cut; there is nobody to tell.
         let _ = line.write_fmt(text);
-        if let Some(log) = self.log {
-            let _ = crate::call::log_write(log, line.as_bytes());
+        if let Some(system) = self.system {
+            let _ = crate::call::system_log_write(system, line.as_bytes());
         }
     }
 }
 
-/// The log handle of the process.
-pub fn log() -> Option<Handle> {
-    match LOG.load(Ordering::Relaxed) {
+/// The process's handle of the machine.
+pub fn system() -> Option<Handle> {
+    match SYSTEM.load(Ordering::Relaxed) {
         0 => None,
         handle => Some(Handle(handle)),
     }
@@ -121,23 +133,28 @@ unsafe fn start(stack: *const u64) -> Context {
         let mut context = Context {
             argc,
             argv,
-            log: None,
             own: None,
+            memory: None,
+            ports: None,
+            lines: None,
             system: None,
             abi_version: 0,
         };
         while *at != auxv::NULL {
             let value = *at.add(1);
             match *at {
-                auxv::LOG_HANDLE => context.log = Some(Handle(value)),
                 auxv::SELF_HANDLE => context.own = Some(Handle(value)),
+                auxv::MEMORY_HANDLE => context.memory = Some(Handle(value)),
+                auxv::PORTS_HANDLE => context.ports = Some(Handle(value)),
+                auxv::LINES_HANDLE => context.lines = Some(Handle(value)),
                 auxv::SYSTEM_HANDLE => context.system = Some(Handle(value)),
                 auxv::ABI_VERSION => context.abi_version = value,
                 _ => {}
             }
             at = at.add(2);
         }
-        LOG.store(context.log.map_or(0, |handle| handle.0), Ordering::Relaxed);
+        let system = context.system.map_or(0, |handle| handle.0);
+        SYSTEM.store(system, Ordering::Relaxed);
         context
     }
 }

@@ -18,5 +18,5 @@ pub fn spawn(
 ) -> Result<Handle, Error> {
     // A function expects the stack as a call leaves it: a multiple of 16, less the return address.
     let stack = (stack_top & !15).wrapping_sub(8);
-    call::thread_create(own, entry as usize as u64, stack, argument, cpu)
+    call::thread_create(own, entry as usize as u64, stack, argument, cpu, 0)
 }

@@ -8,6 +8,9 @@
 /// Pages that are drawn from the parent at once, and about how many are kept for later.
 pub const BATCH: u64 = 64;
 
+/// One in so many pages of a limit is not used for pages that nobody has asked for.
+pub const KEPT: u64 = 8;
+
 /// The account has reached its limit, or that of an account above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverLimit;
@@ -84,11 +87,31 @@ impl Ledger {
         Ok(Draw { least, batch })
     }
 
+    /// As [`Self::need`], for pages that nobody has asked for yet: the last part of the limit, one in [`KEPT`], is left alone.
+    ///
+    /// # Errors
+    /// When less would be left.
+    pub fn need_ahead(&self, pages: u64) -> Result<Draw, OverLimit> {
+        let need = self.need(pages)?;
+        // The sum cannot overflow: it is what `need` compared with the limit.
+        if self.used + pages > self.limit - self.limit / KEPT {
+            return Err(OverLimit);
+        }
+        Ok(need)
+    }
+
     /// Charges pages, of which so many were drawn now.
     #[inline]
     pub const fn take(&mut self, pages: u64, drawn: u64) {
         self.used = self.used.saturating_add(pages);
         self.drawn = self.drawn.saturating_add(drawn);
+    }
+
+    /// Keeps nothing for later; returns how many pages to give back to the parent.
+    pub const fn trim(&mut self) -> u64 {
+        let spare = self.drawn.saturating_sub(self.used);
+        self.drawn -= spare;
+        spare
     }
 
     /// Takes a charge back; returns how many pages to give back to the parent.
@@ -116,7 +139,7 @@ mod tests {
         #[test]
         fn children_stay_within_what_the_parent_has(
             limits in (0u64..2000, 0u64..2000, 0u64..2000),
-            steps in prop::collection::vec((0usize..2, 0u64..300, any::<bool>()), 0..200),
+            steps in prop::collection::vec((0usize..2, 0u64..300, any::<bool>(), 0u8..10), 0..200),
         ) {
             let mut parent = Ledger::new(limits.0);
             let mut children = [Ledger::new(limits.1), Ledger::new(limits.2)];
@@ -124,9 +147,13 @@ mod tests {
             let draw = |parent: &mut Ledger, pages: u64| {
                 parent.need(pages).map(|_| parent.take(pages, pages))
             };
-            for (who, pages, gives) in steps {
+            for (who, pages, gives, trims) in steps {
                 let child = &mut children[who];
-                if gives {
+                if trims == 0 {
+                    let back = child.trim();
+                    let _ = parent.release(back);
+                    prop_assert_eq!(child.drawn(), held[who]);
+                } else if gives {
                     let pages = pages.min(held[who]);
                     held[who] -= pages;
                     let back = child.release(pages);
@@ -158,6 +185,18 @@ mod tests {
                 prop_assert!(parent.used() <= parent.limit());
             }
         }
+    }
+
+    #[test]
+    fn the_last_part_of_a_limit_is_for_what_is_asked_for() {
+        let mut ledger = Ledger::new(80);
+        ledger.take(60, 60);
+        assert_eq!(ledger.need_ahead(10), ledger.need(10));
+        assert_eq!(ledger.need_ahead(11), Err(OverLimit));
+        assert!(ledger.need(20).is_ok());
+        assert_eq!(ledger.need_ahead(u64::MAX), Err(OverLimit));
+        assert!(Ledger::new(u64::MAX).need_ahead(u64::MAX / 8 * 7).is_ok());
+        assert_eq!(Ledger::new(0).need_ahead(1), Err(OverLimit));
     }
 
     #[test]

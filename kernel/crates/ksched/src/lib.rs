@@ -2,8 +2,9 @@
 //!
 //! Pure state machines: time comes in as nanoseconds, decisions go out as values, and the kernel
 //! acts on them. Each processor owns a [`RunQueue`] and a [`timer::TimerQueue`], under its own lock;
-//! [`place`] and [`steal_from`] choose among processors from a snapshot of their loads. All memory is
-//! reserved when threads are made, so that no step here can fail for want of memory halfway.
+//! [`place`], [`steal_from`] and [`push_to`] choose among processors from a snapshot of their loads. Run queues are
+//! intrusive: each thread brings its own [`Node`], so that making a thread runnable needs no memory and
+//! cannot fail. Timers need a place in the queue, which is reserved before.
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
@@ -13,15 +14,19 @@ extern crate alloc;
 mod balance;
 mod cpuset;
 mod lists;
+mod node;
 mod priority;
 mod queue;
 mod slab;
 pub mod timer;
+mod wait;
 
-pub use balance::{Load, place, steal_from};
+pub use balance::{Load, place, push_to, steal_from};
 pub use cpuset::{Cpu, CpuSet, MAX_CPUS};
+pub use node::{Node, Task};
 pub use priority::{Config, LEVELS, Priority};
 pub use queue::{Decision, Removed, RunQueue};
+pub use wait::WaitQueue;
 
 use core::fmt;
 
@@ -29,7 +34,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SchedError {
-    /// All reserved places are taken; reserve before adding.
+    /// All reserved places of a timer queue are taken; reserve before adding.
     Full,
     /// There is no memory for the reservation.
     OutOfMemory,
@@ -38,7 +43,7 @@ pub enum SchedError {
 impl fmt::Display for SchedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "the queue has no free place; reserve one for each thread or timer first",
+            Self::Full => "the queue has no free place; reserve one for each timer first",
             Self::OutOfMemory => "no memory for places in a queue; end a process or add memory",
         })
     }

@@ -1,25 +1,10 @@
-//! The waiting threads: one list for each level, a bitmap over them, all in one slab.
+//! The waiting threads: one list for each level, and a bitmap over them.
 //!
-//! Invariants: bit `n` of the bitmap is set exactly when list `n` is not empty; each list is ordered
-//! by [`Task::since_ns`], oldest first.
+//! Invariants: bit `n` of the bitmap is set exactly when list `n` is not empty; each list is ordered by the time since when its
+//! threads wait, oldest first; a thread is in a list exactly when its node says `Waiting`.
 
-use crate::SchedError;
+use crate::node::{Place, Task};
 use crate::priority::{LEVELS, Priority};
-use crate::slab::{Index, Slab};
-
-/// A thread in a run queue.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Task<T> {
-    pub(crate) item: T,
-    /// The priority that it was given.
-    pub(crate) base: Priority,
-    /// The priority that it has now.
-    pub(crate) level: Priority,
-    /// What is left of its quantum; 0 when it has none yet at this level.
-    pub(crate) left_ns: u64,
-    /// Since when it waits at this level.
-    pub(crate) since_ns: u64,
-}
 
 /// Where a thread joins the list of its level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,166 +15,134 @@ pub(crate) enum End {
     Back,
 }
 
-#[derive(Clone, Debug)]
-struct Node<T> {
-    task: Task<T>,
-    previous: Option<Index>,
-    next: Option<Index>,
-}
-
 #[derive(Clone, Copy, Debug)]
-struct List {
-    head: Option<Index>,
-    tail: Option<Index>,
+struct List<T> {
+    head: Option<T>,
+    tail: Option<T>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Lists<T> {
-    nodes: Slab<Node<T>>,
-    lists: [List; LEVELS],
+    lists: [List<T>; LEVELS],
     bitmap: u8,
+    len: usize,
 }
 
-impl<T: Copy + Eq> Lists<T> {
+impl<T: Task> Lists<T> {
     pub(crate) const fn new() -> Self {
-        let lists = [List {
+        let empty = List {
             head: None,
             tail: None,
-        }; LEVELS];
+        };
         Self {
-            nodes: Slab::new(),
-            lists,
+            lists: [empty; LEVELS],
             bitmap: 0,
+            len: 0,
         }
     }
 
-    pub(crate) fn reserve(&mut self, total: usize) -> Result<(), SchedError> {
-        self.nodes.reserve(total)
-    }
-
-    pub(crate) fn capacity(&self) -> usize {
-        self.nodes.capacity()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
     /// The highest level with a waiting thread, in constant time.
+    #[inline]
     pub(crate) fn best(&self) -> Option<Priority> {
-        Priority::new(u8::try_from(self.bitmap.trailing_zeros()).ok()?)
+        if self.bitmap == 0 {
+            return None;
+        }
+        Priority::new(self.bitmap.trailing_zeros() as u8)
     }
 
     /// The first thread of a level.
-    pub(crate) fn head(&self, level: Priority) -> Option<&Task<T>> {
-        let index = self.lists.get(level.index())?.head?;
-        self.nodes.get(index).map(|node| &node.task)
+    pub(crate) fn head(&self, level: Priority) -> Option<T> {
+        self.list(level).head
     }
 
-    /// All threads, in no order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Task<T>> {
-        self.nodes.iter().map(|(_, node)| &node.task)
+    /// The thread after another one of its level.
+    pub(crate) fn after(&self, item: T) -> Option<T> {
+        item.node().next.get()
     }
 
-    /// Adds a thread to the list of its level. Its time of joining is adjusted to keep the order.
-    pub(crate) fn push(&mut self, mut task: Task<T>, end: End) -> Result<(), SchedError> {
-        let level = task.level;
-        let list = self
-            .lists
-            .get(level.index())
-            .copied()
-            .ok_or(SchedError::Full)?;
-        let neighbour = if end == End::Front {
-            list.head
-        } else {
-            list.tail
+    /// Adds a thread to the list of its level. The time since when it waits is adjusted to keep the order.
+    #[inline]
+    pub(crate) fn push(&mut self, item: T, end: End) {
+        let node = item.node();
+        debug_assert_ne!(
+            node.place.get(),
+            Place::Waiting,
+            "a thread was queued twice"
+        );
+        let level = node.level.get();
+        let list = self.list_mut(level);
+        let since = node.since_ns.get();
+        let neighbour = match end {
+            End::Front => list.head.replace(item),
+            End::Back => list.tail.replace(item),
         };
-        if let Some(other) = neighbour.and_then(|index| self.nodes.get(index)) {
-            let since = other.task.since_ns;
-            task.since_ns = match end {
-                End::Front => task.since_ns.min(since),
-                End::Back => task.since_ns.max(since),
-            };
+        match (neighbour, end) {
+            (None, _) => {
+                *list = List {
+                    head: Some(item),
+                    tail: Some(item),
+                }
+            }
+            (Some(other), End::Front) => {
+                node.since_ns.set(since.min(other.node().since_ns.get()));
+                other.node().previous.set(Some(item));
+            }
+            (Some(other), End::Back) => {
+                node.since_ns.set(since.max(other.node().since_ns.get()));
+                other.node().next.set(Some(item));
+            }
         }
         let (previous, next) = match end {
-            End::Front => (None, list.head),
-            End::Back => (list.tail, None),
+            End::Front => (None, neighbour),
+            End::Back => (neighbour, None),
         };
-        let index = self.nodes.insert(Node {
-            task,
-            previous,
-            next,
-        })?;
-        self.set_next(level, previous, Some(index));
-        self.set_previous(level, next, Some(index));
+        node.previous.set(previous);
+        node.next.set(next);
+        node.place.set(Place::Waiting);
         self.bitmap |= 1 << level.level();
-        Ok(())
+        self.len += 1;
     }
 
     /// Takes out the first thread of a level.
-    pub(crate) fn pop(&mut self, level: Priority) -> Option<Task<T>> {
-        let index = self.lists.get(level.index())?.head?;
-        self.unlink(index)
+    #[inline]
+    pub(crate) fn pop(&mut self, level: Priority) -> Option<T> {
+        let item = self.head(level)?;
+        self.unlink(item);
+        Some(item)
     }
 
-    /// Takes out the first thread that `wanted` accepts, from the highest level down.
-    pub(crate) fn take(&mut self, mut wanted: impl FnMut(T) -> bool) -> Option<Task<T>> {
-        for list in self.lists {
-            let mut next = list.head;
-            while let Some(index) = next {
-                let node = self.nodes.get(index)?;
-                if wanted(node.task.item) {
-                    return self.unlink(index);
-                }
-                next = node.next;
-            }
+    /// Takes out a thread that waits here.
+    #[inline]
+    pub(crate) fn unlink(&mut self, item: T) {
+        let node = item.node();
+        let (previous, next) = (node.previous.take(), node.next.take());
+        let level = node.level.get();
+        let list = self.list_mut(level);
+        match previous {
+            Some(other) => other.node().next.set(next),
+            None => list.head = next,
         }
-        None
-    }
-
-    fn unlink(&mut self, index: Index) -> Option<Task<T>> {
-        let Node {
-            task,
-            previous,
-            next,
-        } = self.nodes.remove(index)?;
-        self.set_next(task.level, previous, next);
-        self.set_previous(task.level, next, previous);
+        match next {
+            Some(other) => other.node().previous.set(previous),
+            None => list.tail = previous,
+        }
         if previous.is_none() && next.is_none() {
-            self.bitmap &= !(1 << task.level.level());
+            self.bitmap &= !(1 << level.level());
         }
-        Some(task)
+        node.place.set(Place::Absent);
+        self.len -= 1;
     }
 
-    /// What follows `node`; without one, what is first in the list.
-    fn set_next(&mut self, level: Priority, node: Option<Index>, to: Option<Index>) {
-        match node {
-            Some(index) => {
-                if let Some(node) = self.nodes.get_mut(index) {
-                    node.next = to;
-                }
-            }
-            None => {
-                if let Some(list) = self.lists.get_mut(level.index()) {
-                    list.head = to;
-                }
-            }
-        }
+    fn list(&self, level: Priority) -> &List<T> {
+        // A level is below `LEVELS`, a power of two: the mask changes nothing and spares the check.
+        &self.lists[level.index() % LEVELS]
     }
 
-    /// What precedes `node`; without one, what is last in the list.
-    fn set_previous(&mut self, level: Priority, node: Option<Index>, to: Option<Index>) {
-        match node {
-            Some(index) => {
-                if let Some(node) = self.nodes.get_mut(index) {
-                    node.previous = to;
-                }
-            }
-            None => {
-                if let Some(list) = self.lists.get_mut(level.index()) {
-                    list.tail = to;
-                }
-            }
-        }
+    fn list_mut(&mut self, level: Priority) -> &mut List<T> {
+        &mut self.lists[level.index() % LEVELS]
     }
 }

@@ -11,7 +11,6 @@ pub(crate) type Index = u32;
 pub(crate) struct Slab<T> {
     nodes: Vec<Option<T>>,
     free: Vec<Index>,
-    len: usize,
 }
 
 impl<T> Slab<T> {
@@ -19,7 +18,6 @@ impl<T> Slab<T> {
         Self {
             nodes: Vec::new(),
             free: Vec::new(),
-            len: 0,
         }
     }
 
@@ -29,7 +27,10 @@ impl<T> Slab<T> {
         let more = total.saturating_sub(self.nodes.len());
         if total >= limit
             || self.nodes.try_reserve(more).is_err()
-            || self.free.try_reserve(total).is_err()
+            || self
+                .free
+                .try_reserve(total.saturating_sub(self.free.len()))
+                .is_err()
         {
             return Err(SchedError::OutOfMemory);
         }
@@ -46,22 +47,21 @@ impl<T> Slab<T> {
         self.nodes.len()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    /// Bytes of the heap that the room takes.
+    pub(crate) fn room_bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Option<T>>() + self.free.capacity() * size_of::<Index>()
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Result<Index, SchedError> {
         let index = self.free.pop().ok_or(SchedError::Full)?;
         let place = self.nodes.get_mut(index as usize).ok_or(SchedError::Full)?;
         *place = Some(value);
-        self.len = self.len.saturating_add(1);
         Ok(index)
     }
 
     pub(crate) fn remove(&mut self, index: Index) -> Option<T> {
         let value = self.nodes.get_mut(index as usize)?.take()?;
         self.free.push(index);
-        self.len = self.len.saturating_sub(1);
         Some(value)
     }
 
@@ -71,12 +71,5 @@ impl<T> Slab<T> {
 
     pub(crate) fn get_mut(&mut self, index: Index) -> Option<&mut T> {
         self.nodes.get_mut(index as usize)?.as_mut()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Index, &T)> {
-        self.nodes
-            .iter()
-            .zip(0..)
-            .filter_map(|(node, index)| Some((index, node.as_ref()?)))
     }
 }

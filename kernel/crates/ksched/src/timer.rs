@@ -70,6 +70,11 @@ impl<T> TimerQueue<T> {
         self.nodes.capacity()
     }
 
+    /// Bytes of the heap that the room takes. It is kept, for as many timers as were ever asked for.
+    pub fn room_bytes(&self) -> usize {
+        self.nodes.room_bytes() + self.heap.capacity() * size_of::<Index>()
+    }
+
     /// How many timers there are.
     pub fn len(&self) -> usize {
         self.heap.len()

@@ -1,6 +1,6 @@
 //! Processor sets against a standard set; placement and stealing against their promises.
 
-use ksched::{Cpu, CpuSet, Load, MAX_CPUS, place, steal_from};
+use ksched::{Cpu, CpuSet, Load, MAX_CPUS, place, push_to, steal_from};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -8,10 +8,11 @@ fn cpu(number: usize) -> Cpu {
     Cpu::new(number).unwrap()
 }
 
+/// Loads of some of the first 70 processors, each once.
 fn loads() -> impl Strategy<Value = Vec<Load>> {
-    proptest::collection::vec((any::<bool>(), 0u32..4), 0..70).prop_map(|list| {
-        list.into_iter()
-            .map(|(online, runnable)| Load { online, runnable })
+    proptest::collection::btree_map(0..70usize, 0usize..4, 0..70).prop_map(|map| {
+        map.into_iter()
+            .map(|(number, load)| (cpu(number), load))
             .collect()
     })
 }
@@ -40,33 +41,43 @@ proptest! {
     }
 
     #[test]
-    fn a_thread_goes_where_it_may_and_nobody_is_less_busy(
-        loads in loads(),
-        affinity in proptest::collection::btree_set(0..80usize, 0..40),
-        last in proptest::option::of(0..80usize),
-    ) {
-        let set: CpuSet = affinity.iter().copied().map(cpu).collect();
-        let usable: Vec<_> = affinity.iter().filter(|n| loads.get(**n).is_some_and(|l| l.online)).collect();
-        match place(&set, last.map(cpu), &loads) {
-            None => prop_assert!(usable.is_empty()),
-            Some(chosen) => {
-                prop_assert!(usable.contains(&&chosen.index()));
-                let least = usable.iter().map(|n| loads[**n].runnable).min().unwrap();
-                prop_assert_eq!(loads[chosen.index()].runnable, least);
-                if let Some(last) = last && usable.contains(&&last) && loads[last].runnable == least {
-                    prop_assert_eq!(chosen.index(), last);
-                }
-            }
+    fn a_thread_goes_where_nobody_is_less_busy(loads in loads(), last in proptest::option::of(0..80usize)) {
+        let least = loads.iter().map(|load| load.1).min();
+        let chosen = place(last.map(cpu), loads.iter().copied());
+        let load = |cpu: Cpu| loads.iter().find(|load| load.0 == cpu).map(|load| load.1);
+        prop_assert_eq!(chosen.map(load), least.map(Some));
+        if let Some(last) = last.map(cpu) && load(last).is_some() && load(last) == least {
+            prop_assert_eq!(chosen, Some(last));
         }
     }
 
     #[test]
     fn a_thief_goes_to_the_busiest(loads in loads(), thief in 0..80usize) {
-        let busy = |n: &usize| *n != thief && loads[*n].online && loads[*n].runnable >= 2;
-        let most = (0..loads.len()).filter(busy).map(|n| loads[n].runnable).max();
-        let victim = steal_from(cpu(thief), &loads);
-        prop_assert_eq!(victim.map(|victim| loads[victim.index()].runnable), most);
+        let busy = |load: &&Load| load.0 != cpu(thief) && load.1 >= 2;
+        let most = loads.iter().filter(busy).map(|load| load.1).max();
+        let victim = steal_from(cpu(thief), loads.iter().copied());
+        let load = |cpu: Cpu| loads.iter().find(|load| load.0 == cpu).map(|load| load.1);
+        prop_assert_eq!(victim.and_then(load), most);
         prop_assert!(victim != Some(cpu(thief)));
+    }
+
+    #[test]
+    fn pushing_evens_out_and_ends(mut counts in proptest::collection::vec(0usize..20, 1..20)) {
+        // Each processor gives as long as it should: the loads end up at most one apart, and nobody gives any more.
+        let total: usize = counts.iter().sum();
+        for step in 0.. {
+            prop_assert!(step <= 20 * 20, "threads go round in circles");
+            let giving = (0..counts.len()).find_map(|giver| {
+                let loads = counts.iter().enumerate().map(|(number, count)| (cpu(number), *count));
+                Some((giver, push_to(cpu(giver), counts[giver], loads)?))
+            });
+            let Some((giver, taker)) = giving else { break };
+            counts[giver] -= 1;
+            counts[taker.index()] += 1;
+        }
+        let (least, most) = (counts.iter().min(), counts.iter().max());
+        prop_assert!(most.unwrap() - least.unwrap() <= 1);
+        prop_assert_eq!(counts.iter().sum::<usize>(), total);
     }
 }
 

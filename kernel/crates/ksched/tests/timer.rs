@@ -73,3 +73,18 @@ fn a_queue_without_places_says_so() {
     assert!(queue.is_empty());
     assert_eq!(queue.pop_expired(u64::MAX), None);
 }
+
+/// Room that is there is not taken again, however much of it is free at the moment.
+#[test]
+fn room_grows_only_for_more_timers_than_ever() {
+    let mut queue = TimerQueue::<u16>::new();
+    queue.reserve(100).unwrap();
+    let room = queue.room_bytes();
+    assert!(room >= 100 * size_of::<u16>());
+    for places in [1, 60, 100] {
+        queue.reserve(places).unwrap();
+        assert_eq!(queue.room_bytes(), room, "after asking for {places}");
+    }
+    queue.reserve(1000).unwrap();
+    assert!(queue.room_bytes() > room);
+}

@@ -98,6 +98,7 @@ pub unsafe fn init_cpu() {
 }
 
 /// Whether registers are reached as MSRs and ids have 32 bits.
+#[inline]
 pub fn is_x2apic() -> bool {
     X2APIC.load(Ordering::Relaxed)
 }
@@ -113,6 +114,7 @@ fn read(register: u32) -> u32 {
     }
 }
 
+#[inline]
 fn write(register: u32, value: u32) {
     // SAFETY: as in `read`.
     unsafe {
@@ -132,6 +134,7 @@ fn in_page(register: u32) -> *mut u32 {
 }
 
 /// Acknowledges the interrupt that is being handled.
+#[inline]
 pub fn end_of_interrupt() {
     write(EOI, 0);
 }
@@ -146,6 +149,7 @@ pub fn set_nmi_pin(lint: u8, active_low: bool, level: bool) {
 }
 
 /// Sends a command to one CPU. Commands to xAPIC ids above 255 go nowhere: such CPUs exist only in x2APIC mode.
+#[inline]
 fn command(apic_id: u32, low: u32) {
     if is_x2apic() {
         // The MSR write is not serialising; the fence keeps stores that the target is to see before it (11.12.3).
@@ -170,6 +174,7 @@ fn command(apic_id: u32, low: u32) {
 }
 
 /// Sends an ordinary interrupt.
+#[inline]
 pub fn send(apic_id: u32, vector: u8) {
     x86_64::instructions::interrupts::without_interrupts(|| {
         command(apic_id, LEVEL_ASSERT | u32::from(vector))
@@ -227,21 +232,12 @@ pub fn enable_timer() {
 }
 
 /// Arms the one-shot timer: at the time-stamp `deadline` where the CPU can, else after `ticks` timer ticks.
+#[inline]
 pub fn arm_timer(deadline: u64, ticks: u32) {
     if cpuid::features().tsc_deadline {
         // SAFETY: the CPU has the register.
         unsafe { Msr::new(IA32_TSC_DEADLINE).write(deadline) };
     } else {
         write(TIMER_INITIAL, ticks.max(1));
-    }
-}
-
-/// Disarms the one-shot timer.
-pub fn disarm_timer() {
-    if cpuid::features().tsc_deadline {
-        // SAFETY: the CPU has the register.
-        unsafe { Msr::new(IA32_TSC_DEADLINE).write(0) };
-    } else {
-        write(TIMER_INITIAL, 0);
     }
 }

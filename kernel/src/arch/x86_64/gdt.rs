@@ -3,6 +3,9 @@
 //! The order of the segments is what SYSCALL and SYSRET demand (Intel SDM vol. 3A, 5.8.8): kernel code, kernel
 //! data; user data, user code.
 
+use core::mem::offset_of;
+
+use kirq::{Permissions, PortSet};
 use x86_64::VirtAddr;
 use x86_64::instructions::segmentation::{CS, DS, ES, FS, GS, SS, Segment};
 use x86_64::instructions::tables::load_tss;
@@ -34,10 +37,24 @@ const IST_STACK_SIZE: usize = 8192;
 #[repr(C, align(16))]
 struct IstStack([u8; IST_STACK_SIZE]);
 
+/// The task-state segment with the bitmap of I/O ports, as the CPU reads them.
+#[repr(C)]
+struct Task {
+    tss: TaskStateSegment,
+    permissions: Permissions,
+}
+
+/// Offset of the bitmap in the segment.
+const PERMISSIONS: usize = offset_of!(Task, permissions);
+/// Bytes of the segment.
+const TASK_LEN: usize = PERMISSIONS + Permissions::LEN;
+
 /// What the CPU's table registers point to.
 pub struct Tables {
     gdt: GlobalDescriptorTable,
-    tss: TaskStateSegment,
+    task: Task,
+    /// Which version of a process's ports the bitmap has; 0: none.
+    version: u64,
     stacks: [IstStack; 3],
 }
 
@@ -46,7 +63,11 @@ impl Tables {
     pub const fn new() -> Self {
         Self {
             gdt: GlobalDescriptorTable::new(),
-            tss: TaskStateSegment::new(),
+            task: Task {
+                tss: TaskStateSegment::new(),
+                permissions: Permissions::none(),
+            },
+            version: 0,
             stacks: [const { IstStack([0; IST_STACK_SIZE]) }; 3],
         }
     }
@@ -61,7 +82,7 @@ impl Tables {
             let address = core::ptr::from_ref(owner) as u64;
             stack.0[pointer_at..pointer_at + 8].copy_from_slice(&address.to_ne_bytes());
             let top = VirtAddr::from_ptr(stack.0.as_ptr()) + pointer_at as u64;
-            self.tss.interrupt_stack_table[slot] = top;
+            self.task.tss.interrupt_stack_table[slot] = top;
         }
         let code = self.gdt.append(Descriptor::kernel_code_segment());
         let data = self.gdt.append(Descriptor::kernel_data_segment());
@@ -71,7 +92,8 @@ impl Tables {
             (code.0, data.0, user_data.0, user_code.0),
             (KERNEL_CODE, KERNEL_DATA, USER_DATA, USER_CODE)
         );
-        let tss = self.gdt.append(Descriptor::tss_segment(&self.tss));
+        self.deny_ports();
+        let tss = self.gdt.append(task_segment(&self.task));
         self.gdt.load();
         // SAFETY: the selectors are of the table that was loaded just now; the stacks of the TSS are ours.
         unsafe {
@@ -87,6 +109,30 @@ impl Tables {
 
     /// Sets the stack that an interrupt from user mode starts on.
     pub fn set_kernel_stack(&mut self, top: u64) {
-        self.tss.privilege_stack_table[0] = VirtAddr::new(top);
+        // An address of the stack pool, or 0: there is nothing to cut off, and nothing to check.
+        self.task.tss.privilege_stack_table[0] = VirtAddr::new_truncate(top);
     }
+
+    /// Lets user mode use no ports: a bitmap that begins beyond the segment's end allows none (Intel SDM vol. 1, 19.5.2).
+    pub fn deny_ports(&mut self) {
+        self.task.tss.iomap_base = TASK_LEN as u16;
+    }
+
+    /// Lets user mode use the ports of a set, and no others. Sets of the same version, which is not 0, are the same.
+    pub fn allow_ports<const N: usize>(&mut self, set: &PortSet<N>, version: u64) {
+        if self.version != version {
+            self.task.permissions.load(set);
+            self.version = version;
+        }
+        self.task.tss.iomap_base = PERMISSIONS as u16;
+    }
+}
+
+/// The descriptor of a task-state segment with its bitmap (Intel SDM vol. 3A, figure 8-4).
+fn task_segment(task: &'static Task) -> Descriptor {
+    const PRESENT_TASK: u64 = 0x89 << 40;
+    let base = core::ptr::from_ref(task) as u64;
+    let low =
+        (TASK_LEN as u64 - 1) | (base & 0xff_ffff) << 16 | PRESENT_TASK | (base >> 24 & 0xff) << 56;
+    Descriptor::SystemSegment(low, base >> 32)
 }

@@ -46,6 +46,12 @@ impl ksync::IrqControl for Irq {
         percpu::is_ready().then(|| percpu::current().index)
     }
 
+    const CHECKS_ORDER: bool = cfg!(feature = "frame-debug");
+
+    fn held() -> Option<&'static ksync::Held> {
+        percpu::is_ready().then(|| &percpu::current().held)
+    }
+
     fn while_waiting() {
         core::hint::spin_loop();
         if percpu::is_ready() {
@@ -57,7 +63,7 @@ impl ksync::IrqControl for Irq {
 }
 
 /// A spin lock that keeps interrupts off while it is held.
-pub type IrqLock<T> = ksync::IrqLock<T, Irq>;
+pub type IrqLock<T, L = ksync::Unranked> = ksync::IrqLock<T, Irq, L>;
 
 /// Stops this CPU for good.
 pub fn halt_forever() -> ! {

@@ -8,8 +8,9 @@ use core::mem::offset_of;
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use kirq::Vectors;
 use kmem::tlb::Slots;
-use ksync::Requests;
+use ksync::{Held, Requests};
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 
@@ -41,14 +42,24 @@ pub struct PerCpu {
     pub apic_id: AtomicU32,
     /// Set when the scheduler should run before the next return to user mode.
     pub need_resched: Cell<bool>,
+    /// The levels of the locks that this CPU holds; noted in the checked kernel only.
+    pub held: Held,
     /// Interrupts that this CPU took, for the statistics.
     pub interrupts: AtomicU64,
     /// The run queue and what belongs to it.
     pub queue: CpuQueue,
+    /// Whether the FS or the GS base of user mode may be other than 0.
+    pub has_bases: Cell<bool>,
     /// The address space whose tables are loaded; null: the kernel's own.
     pub loaded: Cell<*const SpaceTlb>,
     /// What this CPU keeps translations of, and under which PCID (invariant 11).
     pub slots: UnsafeCell<Slots>,
+    /// The vectors of this CPU that devices use.
+    pub vectors: Vectors,
+    /// Which version of which process's ports this CPU lets programs use ([`crate::process::Ports`]); 0: none.
+    pub ports: Cell<u64>,
+    /// Where this CPU records what it does; null unless the trace is on. Set once, never freed.
+    pub trace: AtomicPtr<ktrace::Ring>,
     /// What this CPU asks of others, and who asks something of it.
     pub requests: Requests,
     /// Free frames that this CPU has at hand.
@@ -82,10 +93,16 @@ impl PerCpu {
             index,
             apic_id: AtomicU32::new(0),
             need_resched: Cell::new(false),
+            held: Held::new(),
             interrupts: AtomicU64::new(0),
             queue: CpuQueue::new(),
+            // What the firmware has left.
+            has_bases: Cell::new(true),
             loaded: Cell::new(ptr::null()),
             slots: UnsafeCell::new(Slots::new(0)),
+            vectors: Vectors::new(),
+            ports: Cell::new(0),
+            trace: AtomicPtr::new(ptr::null_mut()),
             requests: Requests::new(),
             frames: Stock::new(),
             objects: Objects::new(),
@@ -113,6 +130,12 @@ impl PerCpu {
 static CPUS: [AtomicPtr<PerCpu>; MAX_CPUS] = [const { AtomicPtr::new(ptr::null_mut()) }; MAX_CPUS];
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static BOOT: PerCpu = PerCpu::new(0);
+
+/// An area that nobody uses, of which those of the other CPUs are copies: too large for the stack of the start.
+pub fn fresh() -> &'static PerCpu {
+    static FRESH: PerCpu = PerCpu::new(0);
+    &FRESH
+}
 
 /// Makes the boot CPU's area current; before this nothing may use [`current`].
 ///

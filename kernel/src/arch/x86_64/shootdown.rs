@@ -23,9 +23,11 @@ use kaddr::PhysAddr;
 use kmem::pt::Flush;
 use kmem::tlb::{Action, Request, Slots, SpaceId};
 use ksync::{IrqGuard, PerCpuFlags, Residency};
+use ktrace::Group;
 
 use super::percpu::{self, PerCpu};
 use super::{Irq, apic, tlb};
+use crate::trace;
 
 /// Processors that take part: those that may have translations of the kernel's half.
 static ONLINE: PerCpuFlags = PerCpuFlags::new();
@@ -86,16 +88,18 @@ pub unsafe fn join() {
     tlb::forget_everything();
 }
 
-/// Loads a space for the thread that runs next; none for a thread of the kernel, which goes on with what is loaded.
+/// Loads a space for the thread that runs next; none for a thread of the kernel, which goes on with what is loaded. Whether another
+/// one was loaded before.
 ///
 /// # Safety
 /// With interrupts off. The space's tables have the kernel's half; space and tables live until [`retire`].
-pub unsafe fn activate(space: Option<&SpaceTlb>) {
-    let Some(space) = space else { return };
+#[inline]
+pub unsafe fn activate(space: Option<&SpaceTlb>) -> bool {
+    let Some(space) = space else { return false };
     let area = percpu::current();
     let old = area.loaded.get();
     if core::ptr::eq(old, space) {
-        return;
+        return false;
     }
     space.residency.enter(area.index);
     let generation = space.residency.generation();
@@ -108,6 +112,7 @@ pub unsafe fn activate(space: Option<&SpaceTlb>) {
     if let Some(old) = unsafe { old.as_ref() } {
         old.residency.leave(area.index);
     }
+    true
 }
 
 /// Makes all processors forget what an edit of a space's tables has changed.
@@ -174,6 +179,9 @@ fn send(area: &PerCpu, targets: &PerCpuFlags, request: ksync::Request) -> bool {
         count += 1;
         area.requests.expect_answer();
         if other.requests.ring(area.index) {
+            if trace::is_on(Group::Ipi) {
+                trace::ipi(apic::VECTOR_SHOOTDOWN, index);
+            }
             apic::send(
                 other.apic_id.load(Ordering::Relaxed),
                 apic::VECTOR_SHOOTDOWN,

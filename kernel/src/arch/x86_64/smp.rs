@@ -266,7 +266,9 @@ fn make_slots(apic_ids: &[u32]) -> Option<Vec<Slot>> {
     let mut slots = Vec::new();
     slots.try_reserve_exact(apic_ids.len()).ok()?;
     for (position, &apic_id) in apic_ids.iter().enumerate() {
-        let area = mm::heap::leak(PerCpu::new(position as u32 + 1))?;
+        // SAFETY: nobody uses the original.
+        let area = unsafe { mm::heap::leak_copy(percpu::fresh()) }?;
+        area.index = position as u32 + 1;
         area.apic_id.store(apic_id, Ordering::Relaxed);
         let stack = KernelStack::new().ok()?;
         let top = stack.top();

@@ -2,7 +2,10 @@
 
 use core::arch::naked_asm;
 
-use super::gdt::{USER_CODE, USER_DATA};
+use x86_64::VirtAddr;
+use x86_64::registers::model_specific::{FsBase, KernelGsBase};
+
+use super::trap::TrapFrame;
 
 /// Saves the callee-saved registers of the running context on its stack, its stack pointer in `*save`, and goes on
 /// with the context whose stack pointer is `next`.
@@ -59,26 +62,29 @@ pub unsafe fn prepare(top: u64, entry: extern "C" fn() -> !) -> u64 {
     base
 }
 
-/// Enters user mode at `entry` with stack `stack` and `argument` in RDI, all other registers zero, interrupts on.
+/// Goes (back) to user mode with all registers of a frame.
 ///
 /// # Safety
-/// The process's address space is active, interrupts are off, the per-CPU kernel stack is set, and `entry` is a
-/// user address.
+/// The process's address space is active, interrupts are off, the per-CPU kernel stack is set, and `frame` is that of the running
+/// thread at the top of that stack (invariant 13), with user selectors and an address in user space to go on at. Nothing that
+/// lies on the stack is to be dropped.
 #[unsafe(naked)]
-pub unsafe extern "C" fn enter_user(entry: u64, stack: u64, argument: u64) -> ! {
+pub unsafe extern "C" fn enter_user(frame: *const TrapFrame) -> ! {
     naked_asm!(
-        "push {data}",
-        "push rsi",
-        "push 0x202",
-        "push {code}",
-        "push rdi",
-        "mov rdi, rdx",
-        "xor eax, eax; xor ebx, ebx; xor ecx, ecx; xor edx, edx; xor esi, esi; xor ebp, ebp",
-        "xor r8d, r8d; xor r9d, r9d; xor r10d, r10d; xor r11d, r11d",
-        "xor r12d, r12d; xor r13d, r13d; xor r14d, r14d; xor r15d, r15d",
+        "mov rsp, rdi",
+        "pop r15; pop r14; pop r13; pop r12; pop r11; pop r10; pop r9; pop r8",
+        "pop rbp; pop rdi; pop rsi; pop rdx; pop rcx; pop rbx; pop rax",
+        "add rsp, 16",
         "swapgs",
         "iretq",
-        data = const USER_DATA,
-        code = const USER_CODE,
     )
+}
+
+/// Loads the FS and GS base of a user thread. In the kernel that of GS waits in the register that `SWAPGS` exchanges it with.
+///
+/// # Safety
+/// In the kernel, interrupts off; both are addresses in user space.
+pub unsafe fn load_bases(fs: u64, gs: u64) {
+    FsBase::write(VirtAddr::new_truncate(fs));
+    KernelGsBase::write(VirtAddr::new_truncate(gs));
 }

@@ -43,7 +43,11 @@ pub unsafe fn init() {
     }
 }
 
-/// Entry of every system call: interrupts off, user stack, user GS.
+/// What [`TrapFrame::vector`](super::trap::TrapFrame::vector) says of a frame that a system call made: no vector of the processor.
+pub const SYSTEM_CALL: u64 = 0x100;
+
+/// Entry of every system call: interrupts off, user stack, user GS. Pushes the same frame as the entry of an interrupt, at the
+/// same place, the top of the thread's kernel stack: there system calls, messages and debuggers find the registers of a thread.
 ///
 /// On Intel CPUs a SYSRET to a non-canonical address faults in kernel mode with the user's stack pointer (CVE-2012-0217).
 /// User space ends a page below the lower half (`usercopy::USER_END`), so that RCX cannot be such an address; it is
@@ -54,40 +58,35 @@ extern "C" fn entry() {
         "swapgs",
         "mov gs:[{user_stack}], rsp",
         "mov rsp, gs:[{kernel_stack}]",
+        "push {data}",
         "push qword ptr gs:[{user_stack}]",
         "push r11",
+        "push {code}",
         "push rcx",
-        "push rbp",
-        "mov rbp, rsp",
-        "push r8",
-        "push r9",
-        "push r10",
-        "push rdi",
-        "push rsi",
-        // dispatch(args: [rdi, rsi, rdx, r10, r8, r9], number): the third argument is in place in RDX; the fourth
-        // moves to RCX; the number goes on the stack.
-        "mov rcx, r10",
-        "push rax",
+        "push 0",
+        "push {system_call}",
+        "push rax; push rbx; push rcx; push rdx; push rsi; push rdi; push rbp",
+        "push r8; push r9; push r10; push r11; push r12; push r13; push r14; push r15",
+        // The end of backtraces. The frame has 22 words, which keeps the stack aligned.
+        "xor ebp, ebp",
+        "mov rdi, rsp",
         "call {dispatch}",
-        "add rsp, 8",
-        "mov rcx, [rsp + 48]",
-        "shr rcx, 47",
-        "jnz 2f",
-        "pop rsi",
-        "pop rdi",
-        "pop r10",
-        "pop r9",
-        "pop r8",
-        "pop rbp",
-        "pop rcx",
-        "pop r11",
-        "mov rsp, [rsp]",
+        "pop r15; pop r14; pop r13; pop r12; pop r11; pop r10; pop r9; pop r8",
+        "pop rbp; pop rdi; pop rsi; pop rdx; pop rcx; pop rbx; pop rax",
+        "mov rcx, [rsp + 16]",
+        "bt rcx, 47",
+        "jc 2f",
+        "mov r11, [rsp + 32]",
+        "mov rsp, [rsp + 40]",
         "swapgs",
         "sysretq",
         "2:",
         "ud2",
         user_stack = const USER_STACK,
         kernel_stack = const KERNEL_STACK,
+        data = const USER_DATA,
+        code = const USER_CODE,
+        system_call = const SYSTEM_CALL,
         dispatch = sym dispatch,
     )
 }

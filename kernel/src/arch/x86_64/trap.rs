@@ -2,12 +2,16 @@
 
 use core::sync::atomic::Ordering;
 
+use kirq::{FIRST_VECTOR, LAST_VECTOR};
+use ktrace::Group;
 use x86_64::registers::control::Cr2;
 
 use super::apic::{self, VECTOR_RESCHEDULE, VECTOR_SHOOTDOWN, VECTOR_SPURIOUS, VECTOR_TIMER};
+use super::gdt::{USER_CODE, USER_DATA};
 use super::{percpu, shootdown};
+use crate::object::interrupt;
 use crate::process::exception;
-use crate::{panic, sched};
+use crate::{panic, sched, trace};
 
 /// The registers at the interrupted instruction, as the entry code of `idt` pushed them.
 #[repr(C)]
@@ -38,11 +42,45 @@ pub struct TrapFrame {
 }
 
 impl TrapFrame {
+    /// That of a thread which begins in user mode: at an instruction, with a stack pointer and an argument in RDI, all other registers
+    /// zero, interrupts on.
+    pub const fn start(entry: u64, stack: u64, argument: u64) -> Self {
+        Self {
+            r15: 0,
+            r14: 0,
+            r13: 0,
+            r12: 0,
+            r11: 0,
+            r10: 0,
+            r9: 0,
+            r8: 0,
+            rbp: 0,
+            rdi: argument,
+            rsi: 0,
+            rdx: 0,
+            rcx: 0,
+            rbx: 0,
+            rax: 0,
+            vector: START,
+            error: 0,
+            rip: entry,
+            cs: USER_CODE as u64,
+            rflags: ALWAYS_SET,
+            rsp: stack,
+            ss: USER_DATA as u64,
+        }
+    }
+
     /// Whether user code was interrupted.
     pub fn is_from_user(&self) -> bool {
         self.cs & 3 != 0
     }
 }
+
+/// [`TrapFrame::vector`] of a thread that was not in user mode yet: no vector of the processor.
+pub const START: u64 = 0x101;
+/// Bits of RFLAGS that are set whenever user code runs: interrupts, and one that is always set.
+pub const ALWAYS_SET: u64 = 1 << 9 | 1 << 1;
 
 /// Vector of the non-maskable interrupt.
 pub const NMI: u64 = 2;
@@ -50,6 +88,8 @@ pub const NMI: u64 = 2;
 pub const DOUBLE_FAULT: u64 = 8;
 /// Vector of the machine check.
 pub const MACHINE_CHECK: u64 = 18;
+/// Vector of the general protection fault.
+pub const GENERAL_PROTECTION: u64 = 13;
 /// Vector of the page fault.
 pub const PAGE_FAULT: u64 = 14;
 
@@ -81,42 +121,51 @@ pub fn exception_name(vector: u64) -> &'static str {
     }
 }
 
-/// Called by the entry code with interrupts off and the kernel's GS base.
-pub extern "C" fn handle_trap(frame: &mut TrapFrame) {
-    match frame.vector {
-        0..32 => exception(frame),
+/// Called by the entry code with interrupts off and the kernel's GS base. The frame is a pointer, as a debugger may write to that of
+/// a thread that is stopped here (invariant 13).
+pub extern "C" fn handle_trap(frame: *mut TrapFrame) {
+    // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
+    let (vector, is_from_user) = unsafe { ((*frame).vector, (*frame).is_from_user()) };
+    match vector {
+        0..32 => exception(frame, vector, is_from_user),
         vector => interrupt(vector as u8),
     }
     // Never on the stack of the NMI, which the next one would overwrite: the request stands until the next interrupt.
-    if frame.is_from_user() && frame.vector != NMI {
+    if is_from_user && vector != NMI {
         sched::before_user_return();
     }
 }
 
 fn interrupt(vector: u8) {
     percpu::current().interrupts.fetch_add(1, Ordering::Relaxed);
+    if trace::is_on(Group::Interrupt) {
+        trace::interrupt(vector);
+    }
     match vector {
         VECTOR_SPURIOUS => return,
         VECTOR_TIMER => sched::on_timer(),
         VECTOR_RESCHEDULE => sched::on_reschedule(),
         VECTOR_SHOOTDOWN => shootdown::serve(),
+        FIRST_VECTOR..=LAST_VECTOR => interrupt::on_vector(vector),
         vector => log::warn!("interrupt {vector:#x} has no handler"),
     }
     apic::end_of_interrupt();
 }
 
-fn exception(frame: &mut TrapFrame) {
-    match frame.vector {
+fn exception(frame: *mut TrapFrame, vector: u64, is_from_user: bool) {
+    if is_from_user && !matches!(vector, NMI | DOUBLE_FAULT | MACHINE_CHECK) {
+        // The address is read before anything can fault again.
+        return exception::on_user_exception(frame, Cr2::read_raw());
+    }
+    // SAFETY: the frame that the entry code has pushed. No thread stops in what follows.
+    let frame = unsafe { &mut *frame };
+    match vector {
         NMI => return panic::on_nmi(frame),
         DOUBLE_FAULT | MACHINE_CHECK => panic::on_exception(frame),
         _ => {}
     }
-    // Read before anything can fault again.
     let address = Cr2::read_raw();
-    if frame.is_from_user() {
-        return exception::on_user_exception(frame, address);
-    }
-    if frame.vector == PAGE_FAULT && exception::on_kernel_page_fault(frame, address) {
+    if vector == PAGE_FAULT && exception::on_kernel_page_fault(frame, address) {
         return;
     }
     panic::on_exception(frame)

@@ -29,11 +29,39 @@ pub fn smap_is_on() {
 #[unsafe(naked)]
 unsafe extern "C" fn copy(target: *mut u8, source: *const u8, count: usize) -> usize {
     naked_asm!(
+        // Words first, then the bytes that are left.
         "mov rcx, rdx",
+        "shr rcx, 3",
         "2:",
-        "rep movsb",
+        "rep movsq",
+        "mov ecx, edx",
+        "and ecx, 7",
         "3:",
+        "rep movsb",
+        "4:",
         "mov rax, rcx",
+        "ret",
+        // A fault among the words.
+        "5:",
+        "and edx, 7",
+        "lea rax, [rcx * 8 + rdx]",
+        "ret",
+        ".pushsection .fixups, \"a\"",
+        ".quad 2b, 5b",
+        ".quad 3b, 4b",
+        ".popsection",
+    )
+}
+
+/// Loads four bytes in one access. RDI: where. Returns them, or a greater number when the access faulted.
+#[unsafe(naked)]
+unsafe extern "C" fn load_word(source: *const u32) -> u64 {
+    naked_asm!(
+        "2:",
+        "mov eax, [rdi]",
+        "ret",
+        "3:",
+        "mov rax, -1",
         "ret",
         ".pushsection .fixups, \"a\"",
         ".quad 2b, 3b",
@@ -58,19 +86,26 @@ fn check(address: u64, len: usize) -> Result<(), BadAddress> {
     }
 }
 
-fn guarded(target: *mut u8, source: *const u8, len: usize) -> Result<(), BadAddress> {
+/// Does something with access to user pages.
+#[inline(always)]
+fn guarded<R>(access: impl FnOnce() -> R) -> R {
     let smap = SMAP.load(Ordering::Relaxed);
     if smap {
-        // SAFETY: opens user pages to this CPU for the copy below; no memory operand.
+        // SAFETY: opens user pages to this CPU for the access below; no memory operand.
         unsafe { asm!("stac", options(nomem, nostack)) };
     }
-    // SAFETY: the callers checked that the user side lies in user space and own the kernel side; a fault on the user side is
-    // fixed up (invariant 7).
-    let left = unsafe { copy(target, source, len) };
+    let result = access();
     if smap {
         // SAFETY: closes what was opened above.
         unsafe { asm!("clac", options(nomem, nostack)) };
     }
+    result
+}
+
+fn copy_guarded(target: *mut u8, source: *const u8, len: usize) -> Result<(), BadAddress> {
+    // SAFETY: the callers checked that the user side lies in user space and own the kernel side; a fault on the user side is
+    // fixed up (invariant 7).
+    let left = guarded(|| unsafe { copy(target, source, len) });
     if left == 0 { Ok(()) } else { Err(BadAddress) }
 }
 
@@ -80,7 +115,7 @@ fn guarded(target: *mut u8, source: *const u8, len: usize) -> Result<(), BadAddr
 /// [`BadAddress`] when any byte of the range cannot be read; `target` may then be partly filled.
 pub fn read(address: u64, target: &mut [u8]) -> Result<(), BadAddress> {
     check(address, target.len())?;
-    guarded(target.as_mut_ptr(), address as *const u8, target.len())
+    copy_guarded(target.as_mut_ptr(), address as *const u8, target.len())
 }
 
 /// Copies `source` to user memory at `address`.
@@ -89,5 +124,16 @@ pub fn read(address: u64, target: &mut [u8]) -> Result<(), BadAddress> {
 /// [`BadAddress`] when any byte of the range cannot be written; a part may then have been.
 pub fn write(address: u64, source: &[u8]) -> Result<(), BadAddress> {
     check(address, source.len())?;
-    guarded(address as *mut u8, source.as_ptr(), source.len())
+    copy_guarded(address as *mut u8, source.as_ptr(), source.len())
+}
+
+/// Loads the four bytes at `address`, a multiple of 4, in one access.
+///
+/// # Errors
+/// [`BadAddress`] when they cannot be read.
+pub fn load(address: u64) -> Result<u32, BadAddress> {
+    check(address, size_of::<u32>())?;
+    // SAFETY: in user space; a fault is fixed up (invariant 7).
+    let word = guarded(|| unsafe { load_word(address as *const u32) });
+    u32::try_from(word).map_err(|_| BadAddress)
 }

@@ -33,14 +33,27 @@ pub struct Row {
     pub what: &'static str,
     /// How it comes from what was printed.
     pub source: Source,
-    /// Above this a check fails.
+    /// Above this a check fails, unless it is explained.
     pub budget: Option<u64>,
+    /// Up to this much docs/performance.md explains, with a count of where the instructions go.
+    pub explained: Option<u64>,
     /// What we want to reach.
     pub goal: Option<u64>,
     /// What Linux takes.
     pub linux: Option<u64>,
     /// What seL4 takes.
     pub sel4: Option<u64>,
+}
+
+/// How a figure stands to its budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Not above it, or there is none.
+    Within,
+    /// Above it, and not above what is explained.
+    Explained,
+    /// Above both.
+    Over,
 }
 
 /// How a figure comes from what was printed.
@@ -59,6 +72,8 @@ pub struct Sample {
     pub least: u64,
     /// The median.
     pub median: u64,
+    /// The 99th percentile.
+    pub late: u64,
 }
 
 /// What was printed in boots with so many processors, by name.
@@ -85,9 +100,15 @@ impl Row {
         }
     }
 
-    /// Whether a figure is within the budget.
-    pub fn fits(&self, figure: u64) -> bool {
-        self.budget.is_none_or(|budget| figure <= budget)
+    /// How a figure stands to the budget.
+    pub fn standing(&self, figure: u64) -> Standing {
+        if self.budget.is_none_or(|budget| figure <= budget) {
+            Standing::Within
+        } else if self.explained.is_some_and(|most| figure <= most) {
+            Standing::Explained
+        } else {
+            Standing::Over
+        }
     }
 }
 
@@ -97,6 +118,7 @@ const ROW: Row = Row {
     what: "",
     source: Source::Printed(""),
     budget: None,
+    explained: None,
     goal: None,
     linux: None,
     sel4: None,
@@ -120,6 +142,171 @@ pub const GROUPS: &[Group] = &[
         }],
     },
     Group {
+        benchmark: Benchmark::Ipc,
+        name: "ipc",
+        command: "bench ipc",
+        cpus: &[1],
+        memory_mib: 256,
+        rows: &[
+            Row {
+                name: "call-1",
+                what: "call and answer, two processes, a word each way",
+                source: Source::Printed("call-1"),
+                budget: Some(600),
+                explained: Some(1_600),
+                goal: Some(380),
+                linux: Some(8_533),
+                sel4: Some(395),
+            },
+            Row {
+                name: "call-8",
+                what: "call and answer, two processes, 64 bytes each way",
+                source: Source::Printed("call-8"),
+                budget: Some(1_000),
+                explained: Some(1_650),
+                goal: Some(700),
+                linux: Some(17_258),
+                sel4: Some(1_572),
+            },
+            Row {
+                name: "call-64",
+                what: "call and answer, two processes, 512 bytes each way",
+                source: Source::Printed("call-64"),
+                ..ROW
+            },
+            Row {
+                name: "call-handle",
+                what: "call and answer, two processes, a handle moved each way",
+                source: Source::Printed("call-handle"),
+                budget: Some(1_600),
+                explained: Some(4_200),
+                goal: Some(1_200),
+                linux: Some(7_468),
+                ..ROW
+            },
+            Row {
+                name: "call-thread",
+                what: "call and answer, two threads of a process, a word each way",
+                source: Source::Printed("call-thread"),
+                ..ROW
+            },
+            Row {
+                name: "event",
+                what: "event signal + take, same thread",
+                source: Source::Printed("event"),
+                budget: Some(300),
+                explained: Some(540),
+                goal: Some(220),
+                linux: Some(1_503),
+                ..ROW
+            },
+            Row {
+                name: "futex-thread",
+                what: "futex round trip, two threads",
+                source: Source::Printed("futex-thread"),
+                budget: Some(1_100),
+                explained: Some(2_900),
+                goal: Some(800),
+                linux: Some(7_074),
+                ..ROW
+            },
+            Row {
+                name: "event-thread",
+                what: "event round trip, two threads",
+                source: Source::Printed("event-thread"),
+                budget: Some(1_100),
+                explained: Some(2_570),
+                goal: Some(800),
+                linux: Some(7_074),
+                ..ROW
+            },
+        ],
+    },
+    Group {
+        benchmark: Benchmark::Sched,
+        name: "sched",
+        command: "bench sched",
+        cpus: &[1],
+        memory_mib: 256,
+        rows: &[
+            Row {
+                name: "yield",
+                what: "switch to another thread by yielding",
+                source: Source::Printed("yield"),
+                budget: Some(400),
+                explained: Some(445),
+                goal: Some(300),
+                linux: Some(1_626),
+                ..ROW
+            },
+            Row {
+                name: "thread",
+                what: "thread create + exit + join",
+                source: Source::Printed("thread"),
+                budget: Some(7_000),
+                goal: Some(4_500),
+                linux: Some(37_161),
+                ..ROW
+            },
+            Row {
+                name: "tick",
+                what: "timer tick",
+                source: Source::Printed("tick"),
+                budget: Some(800),
+                goal: Some(500),
+                linux: Some(2_599),
+                ..ROW
+            },
+            Row {
+                name: "interrupt",
+                what: "interrupt to a driver in user space and back",
+                source: Source::Printed("interrupt"),
+                budget: Some(1_500),
+                explained: Some(1_910),
+                goal: Some(1_000),
+                ..ROW
+            },
+        ],
+    },
+    Group {
+        benchmark: Benchmark::Objects,
+        name: "objects",
+        command: "bench objects",
+        cpus: &[1],
+        memory_mib: 256,
+        rows: &[
+            Row {
+                name: "null",
+                what: "null system call",
+                source: Source::Printed("null"),
+                budget: Some(100),
+                explained: Some(112),
+                goal: Some(80),
+                linux: Some(323),
+                sel4: Some(89),
+            },
+            Row {
+                name: "duplicate-close",
+                what: "handle duplicate + close",
+                source: Source::Printed("duplicate-close"),
+                budget: Some(300),
+                explained: Some(830),
+                goal: Some(200),
+                linux: Some(924),
+                ..ROW
+            },
+            Row {
+                name: "process",
+                what: "process create + start + exit + reap, of a ready image",
+                source: Source::Printed("process"),
+                budget: Some(45_000),
+                goal: Some(28_000),
+                linux: Some(119_883),
+                ..ROW
+            },
+        ],
+    },
+    Group {
         benchmark: Benchmark::Vm,
         name: "vm",
         command: "bench vm",
@@ -134,6 +321,13 @@ pub const GROUPS: &[Group] = &[
                 goal: Some(1_050),
                 linux: Some(2_778),
                 sel4: Some(1_303),
+                ..ROW
+            },
+            Row {
+                name: "fault-sequential",
+                what: "a page of a run of first touches (513 of it is the clear)",
+                source: Source::Printed("fault-sequential"),
+                ..ROW
             },
             Row {
                 name: "fault-present",
@@ -166,6 +360,24 @@ pub const GROUPS: &[Group] = &[
                 ..ROW
             },
             Row {
+                name: "map-new-1",
+                what: "map + first touch + unmap, 1 page",
+                source: Source::Printed("map-new-1"),
+                budget: Some(4_000),
+                goal: Some(2_800),
+                linux: Some(18_373),
+                ..ROW
+            },
+            Row {
+                name: "map-new-256",
+                what: "map + first touch + unmap, 256 pages",
+                source: Source::Printed("map-new-256"),
+                budget: Some(300_000),
+                goal: Some(220_000),
+                linux: Some(1_072_061),
+                ..ROW
+            },
+            Row {
                 name: "life-1",
                 what: "make + map + touch + unmap + close, 1 page (Linux's is this)",
                 source: Source::Printed("life-1"),
@@ -176,6 +388,8 @@ pub const GROUPS: &[Group] = &[
                 name: "life-256",
                 what: "make + map + touch + unmap + close, 256 pages (Linux's is this)",
                 source: Source::Printed("life-256"),
+                budget: Some(300_000),
+                goal: Some(220_000),
                 linux: Some(1_072_061),
                 ..ROW
             },
@@ -209,8 +423,8 @@ pub const GROUPS: &[Group] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{GROUPS, ROW, Row, Sample, Samples, Source};
-    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use super::{GROUPS, ROW, Row, Sample, Samples, Source, Standing};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
 
     #[test]
     fn each_row_can_be_had_from_the_boots_of_its_group() {
@@ -223,7 +437,14 @@ mod tests {
                     group.name,
                     row.name
                 );
-                assert!(row.goal <= row.budget, "{}", row.name);
+                let is_below = row.budget.is_none_or(|budget| row.goal <= Some(budget));
+                assert!(is_below, "{}", row.name);
+                let is_above = row.explained.is_none_or(|most| Some(most) > row.budget);
+                assert!(
+                    is_above && (row.explained.is_none() || row.budget.is_some()),
+                    "{}",
+                    row.name
+                );
             }
         }
     }
@@ -231,18 +452,23 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_added_is_what_each_processor_adds(base in 0u64..1 << 40, each in 0u64..1 << 20, to in 2u32..64) {
-            let sample = |least| [("x".to_owned(), Sample { least, median: u64::MAX })].into();
+            let sample = |least| [("x".to_owned(), Sample { least, median: u64::MAX, late: u64::MAX })].into();
             let samples: Samples = [(1, sample(base)), (to, sample(base + each * u64::from(to - 1)))].into();
             let row = Row { source: Source::Added("x", 1, to), budget: Some(each), ..ROW };
             prop_assert_eq!(row.figure(&samples), Some(each));
-            prop_assert!(row.fits(each) && !row.fits(each + 1));
+            prop_assert_eq!(row.standing(each), Standing::Within);
+            prop_assert_eq!(row.standing(each + 1), Standing::Over);
+            let row = Row { explained: Some(each + 1), ..row };
+            prop_assert_eq!(row.standing(each), Standing::Within);
+            prop_assert_eq!(row.standing(each + 1), Standing::Explained);
+            prop_assert_eq!(row.standing(each + 2), Standing::Over);
             let none = Row { source: Source::Added("x", to, to), ..ROW };
             prop_assert_eq!(none.figure(&samples), None);
         }
 
         #[test]
         fn without_its_boot_there_is_no_figure(cpus in 2u32..64, least in any::<u64>()) {
-            let samples: Samples = [(cpus, [("x".to_owned(), Sample { least, median: least })].into())].into();
+            let samples: Samples = [(cpus, [("x".to_owned(), Sample { least, median: least, late: least })].into())].into();
             let row = Row { source: Source::Printed("x"), ..ROW };
             prop_assert_eq!(row.figure(&samples), None);
         }

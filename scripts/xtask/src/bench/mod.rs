@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::bootconf::{KernelLine, Loader};
+use crate::bootconf::KernelLine;
 use crate::build::{self, Scope};
 use crate::cli::{BenchArgs, Benchmark};
 use crate::console;
 use crate::error::{Error, Result};
 use crate::firmware::{self, Firmware};
 use crate::kernel::Kernel;
-use crate::prepare::{self, Recipe};
+use crate::prepare::{Image, Recipe};
 use crate::qemu::Qemu;
 use crate::qemu::args::{DEBUG_EXIT_PORT, Engine, Spec};
 use crate::qemu::outcome::Verdict;
@@ -129,16 +129,8 @@ fn boot(tools: Tools<'_>, group: &Group, cpus: u32) -> Result<BTreeMap<String, S
     let mut line = KernelLine::default();
     line.quoted("cmd", group.command)?
         .raw(&format!("qemu-exit={DEBUG_EXIT_PORT:#x}"))?;
-    let recipe = Recipe {
-        kernel: Kernel::Jsix,
-        loader: Loader::Shim,
-        line,
-        keys: &[],
-    };
-    let folder =
-        tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
-    let disk = folder.path().join("jsix.img");
-    prepare::write_image(tools.workspace, &recipe, &disk)?;
+    let recipe = Recipe::jsix(line);
+    let image = Image::write(tools.workspace, &recipe)?;
     let spec = Spec {
         cpus,
         memory_mib: group.memory_mib,
@@ -151,7 +143,7 @@ fn boot(tools: Tools<'_>, group: &Group, cpus: u32) -> Result<BTreeMap<String, S
         qemu: tools.qemu,
         firmware: tools.firmware,
         spec: &spec,
-        disk: &disk,
+        disk: image.disk(),
         limit_s: Some(LIMIT_S),
         stop_at: None,
     };

@@ -11,7 +11,7 @@ use crate::bootconf::KernelLine;
 use crate::console;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
-use crate::prepare::{self, Recipe};
+use crate::prepare::{Image, Recipe};
 use crate::qemu::Qemu;
 use crate::qemu::args::{DEBUG_EXIT_PORT, Spec};
 use crate::qemu::machine::Machine;
@@ -75,15 +75,12 @@ impl Bench<'_> {
         recipe
             .line
             .raw(&format!("qemu-exit={DEBUG_EXIT_PORT:#x}"))?;
-        let folder =
-            tempfile::tempdir().map_err(Error::io("create a folder in", std::env::temp_dir()))?;
-        let disk = folder.path().join("jsix.img");
-        prepare::write_image(self.workspace, &recipe, &disk)?;
+        let image = Image::write(self.workspace, &recipe)?;
         let plan = Plan {
             qemu: &self.qemu,
             firmware: &self.firmware,
             spec,
-            disk: &disk,
+            disk: image.disk(),
             limit_s: Some(limit_s),
             stop_at: None,
         };

@@ -312,6 +312,31 @@ pub fn all() -> Vec<Case> {
         suite("vm-1", "test vm", 1, 256),
         suite("vm-2", "test vm", 2, 256),
         suite("vm-4", "test vm", 4, 512),
+        suite("handles-1", "test handles", 1, 256),
+        suite("handles-4", "test handles", 4, 512),
+        suite("stress-1", "stress 5 1", 1, 256),
+        suite("stress-4", "stress 10 4", 4, 512),
+        suite("fuzz-1", "fuzz --calls 20000 --seed 1", 1, 256),
+        suite("fuzz-4", "fuzz --calls 60000 --seed 4", 4, 512),
+        suite("kernel-1", "test kernel", 1, 256),
+        suite("kernel-2", "test kernel", 2, 256),
+        suite("kernel-4", "test kernel", 4, 512),
+        suite("vectors-1", "test vectors", 1, 256),
+        suite("vectors-2", "test vectors", 2, 256),
+        suite("vectors-4", "test vectors", 4, 512),
+        // Without AVX; with FXSAVE; with XSAVE alone.
+        Case {
+            cpu: "Nehalem",
+            ..suite("vectors-nehalem", "test vectors", 2, 256)
+        },
+        Case {
+            cpu: "max,-monitor,-xsave",
+            ..suite("vectors-fxsave", "test vectors", 2, 256)
+        },
+        Case {
+            cpu: "max,-monitor,-xsaveopt",
+            ..suite("vectors-xsave", "test vectors", 2, 256)
+        },
         suite("vm-64-mib", "test vm", 2, 64),
         suite("vm-stress-1", "test stress 10", 1, 256),
         suite("vm-stress-4", "test stress 60", 4, 512),
@@ -319,6 +344,11 @@ pub fn all() -> Vec<Case> {
         Case {
             kernel: Kernel::JsixChecked,
             ..suite("vm-checked", "test vm; test stress 5", 2, 256)
+        },
+        // With the order of locks checked, too.
+        Case {
+            kernel: Kernel::JsixChecked,
+            ..suite("kernel-checked", "test kernel; stress 5 2", 4, 512)
         },
         Case {
             kernel: Kernel::JsixChecked,
@@ -363,13 +393,22 @@ pub fn all() -> Vec<Case> {
             ..hello("unknown-program")
         },
         Case {
-            words: "trace=1",
+            // 72 MiB a processor.
+            words: "trace=switch,nonsense trace-events=1048576",
+            smp: 4,
+            memory_mib: 256,
             expect: vec![
                 GREETING,
-                Pattern(r"\{\{\{trace:\d+:\d+:B:hello\}\}\}"),
-                Pattern(r"\{\{\{trace:\d+:\d+:E:hello\}\}\}"),
+                Text("trace: there is no kind 'nonsense' of events; all are recorded"),
+                Pattern(r"trace: no memory for [123] of 4 processors, which record nothing"),
+                Text("{{{trace:"),
             ],
-            ..hello("trace")
+            ..hello("trace-without-memory")
+        },
+        Case {
+            words: "trace=off",
+            expect: vec![GREETING, Never("trace:")],
+            ..hello("trace-off")
         },
         Case {
             cmd: Some("hello; @restart"),

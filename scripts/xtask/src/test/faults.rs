@@ -4,9 +4,8 @@ use regex::Regex;
 
 use super::boot::{Bench, Booted, tail};
 use super::report::Outcome;
-use crate::bootconf::{KernelLine, Loader};
+use crate::bootconf::KernelLine;
 use crate::error::Result;
-use crate::kernel::Kernel;
 use crate::prepare::Recipe;
 use crate::qemu::args::Spec;
 use crate::qemu::outcome::Verdict;
@@ -67,12 +66,7 @@ fn all(bench: &Bench<'_>) -> Result<Outcome> {
 fn boot(bench: &Bench<'_>, name: &str, cmd: &str) -> Result<Booted> {
     let mut line = KernelLine::default();
     line.quoted("cmd", cmd)?;
-    let recipe = Recipe {
-        kernel: Kernel::Jsix,
-        loader: Loader::Shim,
-        line,
-        keys: &[],
-    };
+    let recipe = Recipe::jsix(line);
     let spec = Spec {
         cpus: 2,
         memory_mib: 256,

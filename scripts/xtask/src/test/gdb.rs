@@ -8,9 +8,8 @@ use regex::Regex;
 
 use super::boot::Bench;
 use super::report::Outcome;
-use crate::bootconf::{KernelLine, Loader};
+use crate::bootconf::KernelLine;
 use crate::error::{Error, Result};
-use crate::kernel::Kernel;
 use crate::prepare::Recipe;
 use crate::qemu::args::Spec;
 
@@ -65,12 +64,7 @@ fn attach(bench: &Bench<'_>) -> Result<Outcome> {
         .port();
     let mut line = KernelLine::default();
     line.quoted("cmd", "hello")?;
-    let recipe = Recipe {
-        kernel: Kernel::Jsix,
-        loader: Loader::Shim,
-        line,
-        keys: &[],
-    };
+    let recipe = Recipe::jsix(line);
     let spec = Spec {
         cpus: 2,
         memory_mib: 256,

@@ -7,13 +7,14 @@ use std::process::{Command, Stdio};
 
 use super::lint;
 use super::report::{Outcome, Report};
+use crate::abi_doc;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::toolchain::{DEBIAN_CLIPPY, TARGET_NONE, TARGET_UEFI, Toolchain};
 use crate::workspace::Workspace;
 
 /// The crates whose hand-shakes have loom models.
-const LOOM_CRATES: [&str; 2] = ["ksync", "klog"];
+const LOOM_CRATES: [&str; 4] = ["ksync", "klog", "kobj", "ktrace"];
 
 struct Step {
     name: &'static str,
@@ -34,6 +35,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "host/rules",
         run: |workspace, _| lint::check(workspace),
+    },
+    Step {
+        name: "host/abi-doc",
+        run: |workspace, _| abi_doc::check(workspace),
     },
     Step {
         name: "host/clippy",

@@ -5,7 +5,7 @@ use regex::Regex;
 
 use super::boot::{Bench, Booted, tail};
 use super::report::Outcome;
-use crate::bootconf::{KernelLine, Loader};
+use crate::bootconf::KernelLine;
 use crate::error::Result;
 use crate::kernel::Kernel;
 use crate::prepare::Recipe;
@@ -22,6 +22,10 @@ const WORDS: &str = "log=info,process=off,test=off program-memory=20";
 const WORDS_FOR_LIMITS: &str = "log=info,process=off,test=off program-memory=4";
 /// How the names of these tests begin.
 const LIMITS: &str = "vm limit-";
+/// Suites whose tests bear it that any of their threads ends for want of memory.
+const SUITES: [&str; 2] = ["vm ", "handles "];
+/// Tests that cause thousands of allocations, nearly all alike: tables of other tests grow in the same way, less far.
+const LONG: [&str; 2] = ["handles grow-to-the-quota", "handles revoke-a-full-table"];
 
 /// A small program, and its start on two processors.
 pub fn start(bench: &Bench<'_>) -> Outcome {
@@ -32,7 +36,12 @@ pub fn start(bench: &Bench<'_>) -> Outcome {
 /// One part of the suite.
 pub fn part(bench: &Bench<'_>, number: usize) -> Outcome {
     suite(bench, &format!("inject-vm-{number}"), WORDS, |names| {
-        let others = names.iter().filter(|name| !name.starts_with(LIMITS));
+        let is_chosen = |name: &&&str| {
+            SUITES.iter().any(|suite| name.starts_with(suite))
+                && !name.starts_with(LIMITS)
+                && !LONG.contains(*name)
+        };
+        let others = names.iter().filter(is_chosen);
         others.skip(number).step_by(PARTS).copied().collect()
     })
     .unwrap_or_else(Outcome::from)
@@ -95,9 +104,7 @@ fn boot(bench: &Bench<'_>, name: &str, cpus: u32, cmd: &str, words: &str) -> Res
     line.raw(words)?;
     let recipe = Recipe {
         kernel: Kernel::JsixChecked,
-        loader: Loader::Shim,
-        line,
-        keys: &[],
+        ..Recipe::jsix(line)
     };
     let spec = Spec {
         cpus,

@@ -22,7 +22,9 @@ const UNSAFE_PLACES: &[&str] = &[
     "userland/sys/",
     "userland/tests/abi/",
     "userland/tests/crash/",
+    "userland/tests/fuzz/",
     "userland/tests/spin/",
+    "userland/tests/stress/",
     "userland/tests/test/",
     "scripts/xtask/src/qemu/machine.rs",
 ];
@@ -214,5 +216,23 @@ mod tests {
         assert!(size("", &"x\n".repeat(500)).is_empty());
         assert!(module_docs("a.rs", "#![no_std]\n\n//! Is.").is_empty());
         assert_eq!(module_docs("a.rs", "use x;").len(), 1);
+    }
+
+    #[test]
+    fn the_page_on_locking_has_the_levels_in_their_order() {
+        let kernel = include_str!("../../../../kernel/src/locks.rs");
+        let page = include_str!("../../../../docs/locking.md");
+        // `Name;` or `Name, shared;` on a line of its own, in the last block.
+        let (_, list) = kernel.rsplit_once("levels! {").unwrap();
+        let (list, _) = list.split_once("\n}").unwrap();
+        let names = list.lines().map(str::trim);
+        let names = names.filter(|line| line.ends_with(';') && !line.starts_with("//"));
+        let names: Vec<_> = names
+            .map(|line| line.trim_end_matches(';').trim_end_matches(", shared"))
+            .collect();
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let rows: Vec<_> = rows.filter_map(|row| row.split_once('`')).collect();
+        let rows: Vec<_> = rows.iter().map(|row| row.0).collect();
+        assert_eq!(rows, names);
     }
 }

@@ -10,8 +10,9 @@ mod gdb;
 mod host;
 mod injection;
 mod lint;
-mod report;
+pub mod report;
 mod special;
+mod tracing;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

@@ -3,7 +3,7 @@
 use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
 use super::report::Outcome;
-use super::{faults, gdb, injection};
+use super::{faults, gdb, injection, tracing};
 use crate::bench::{self, Measured, Tools};
 use crate::bootconf::Loader;
 use crate::cli::Benchmark;
@@ -45,6 +45,18 @@ pub const SPECIALS: &[Special] = &[
         run: |bench| within_budgets(bench, Benchmark::Boot),
     },
     Special {
+        name: "bench-ipc",
+        run: |bench| within_budgets(bench, Benchmark::Ipc),
+    },
+    Special {
+        name: "bench-sched",
+        run: |bench| within_budgets(bench, Benchmark::Sched),
+    },
+    Special {
+        name: "bench-objects",
+        run: |bench| within_budgets(bench, Benchmark::Objects),
+    },
+    Special {
         name: "bench-vm",
         run: |bench| within_budgets(bench, Benchmark::Vm),
     },
@@ -75,6 +87,18 @@ pub const SPECIALS: &[Special] = &[
     Special {
         name: "inject-vm-3",
         run: |bench| injection::part(bench, 3),
+    },
+    Special {
+        name: "trace",
+        run: tracing::through_the_port,
+    },
+    Special {
+        name: "trace-console",
+        run: tracing::on_the_console,
+    },
+    Special {
+        name: "trace-of-a-panic",
+        run: tracing::of_a_panic,
     },
     Special {
         name: "gdb",

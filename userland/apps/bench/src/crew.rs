@@ -32,6 +32,8 @@ pub struct Thread {
     _stack: Mapping,
     _area: Owned,
     done: Owned,
+    /// Its handle.
+    pub handle: Owned,
     /// How many threads there were before.
     before: u64,
 }
@@ -52,11 +54,12 @@ impl Thread {
                 done: done.0,
             });
         }
-        call::handle_close(thread::spawn(env.own, begin, task, task, cpu)?)?;
+        let handle = Owned(thread::spawn(env.own, begin, task, task, cpu)?);
         Ok(Self {
             _stack: stack,
             _area: area,
             done,
+            handle,
             before,
         })
     }
@@ -66,7 +69,7 @@ impl Thread {
 pub fn join<'a>(env: &Env<'_>, threads: impl Iterator<Item = &'a Thread>) -> Result<(), Error> {
     let mut before = u64::MAX;
     for thread in threads {
-        call::event_wait(thread.done.0, 1)?;
+        call::event_wait(thread.done.0, 1, 0, sys::abi::NEVER)?;
         before = before.min(thread.before);
     }
     // The signal comes before the last instructions of a thread.

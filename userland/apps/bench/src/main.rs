@@ -1,13 +1,17 @@
 //! Measures what the system costs: `bench GROUP` all figures of a group, `bench GROUP NAME` one, `bench list` names them.
 //!
-//! It prints a line `NAME MIN MEDIAN` for each figure, in ticks of the time-stamp counter. `scripts/bench` runs it where a tick is
+//! It prints a line `NAME MIN MEDIAN P99` for each figure, in ticks of the time-stamp counter. `scripts/bench` runs it where a tick is
 //! an instruction, reads the lines and compares them with the budgets; docs/performance.md has the results.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+mod child;
 mod crew;
+mod ipc;
 mod measure;
 mod memory;
+mod objects;
+mod sched;
 mod vm;
 
 use core::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +21,12 @@ use sys::abi::Error;
 use sys::{Context, println};
 
 /// The groups, by the word that selects them.
-const GROUPS: &[(&str, &[Figure])] = &[("vm", vm::FIGURES)];
+const GROUPS: &[(&str, &[Figure])] = &[
+    ("ipc", ipc::FIGURES),
+    ("sched", sched::FIGURES),
+    ("objects", objects::FIGURES),
+    ("vm", vm::FIGURES),
+];
 
 /// Status when a measurement could not be made.
 const FAILED: u64 = 1;

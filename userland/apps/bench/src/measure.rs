@@ -34,6 +34,9 @@ pub struct Figure {
 /// The most samples of a figure.
 const MOST: usize = 512;
 
+/// What taking the time twice may cost more than at best without an interrupt; an interrupt takes more.
+const SLACK: u64 = 32;
+
 /// The samples of a figure.
 pub struct Samples {
     ticks: [u64; MOST],
@@ -53,20 +56,58 @@ impl Samples {
 
     /// Measures one execution. What is more than [`MOST`] is not kept.
     pub fn take<R>(&mut self, act: impl FnOnce() -> R) -> R {
+        self.take_each(1, act)
+    }
+
+    /// Measures one execution of what does the same `count` times, and keeps what each cost.
+    pub fn take_each<R>(&mut self, count: u64, act: impl FnOnce() -> R) -> R {
         let (ticks, result) = span(act);
-        if let Some(place) = self.ticks.get_mut(self.count) {
-            *place = ticks.saturating_sub(self.overhead);
-            self.count += 1;
-        }
+        self.keep(count, ticks);
         result
     }
 
-    /// Prints the line of a figure: its name, the least and the median.
+    /// Reads the time until the thread is interrupted by something that changes a number, and keeps what the interruption cost.
+    pub fn wait_for_change(&mut self, number: impl Fn() -> u64) {
+        loop {
+            let before = number();
+            let (ticks, ()) = span(|| {});
+            // A change between the two readings, but not while the time was taken, does not count.
+            if ticks > self.overhead + SLACK && number() != before {
+                return self.keep(1, ticks);
+            }
+        }
+    }
+
+    /// Reads the time until the thread is interrupted, and keeps what the interruption cost.
+    pub fn wait_for_interrupt(&mut self) {
+        // Each reading is the end of one span and the begin of the next: no interrupt comes between two of them.
+        let mut last = now();
+        loop {
+            let time = now();
+            let ticks = time.wrapping_sub(last);
+            if ticks > self.overhead + SLACK {
+                return self.keep(1, ticks);
+            }
+            last = time;
+        }
+    }
+
+    /// Keeps a sample, of which each of `count` parts is meant.
+    fn keep(&mut self, count: u64, ticks: u64) {
+        if let Some(place) = self.ticks.get_mut(self.count) {
+            let all = ticks.saturating_sub(self.overhead);
+            *place = all.checked_div(count).unwrap_or(all);
+            self.count += 1;
+        }
+    }
+
+    /// Prints the line of a figure: its name, the least, the median and the 99th percentile.
     pub fn print(&mut self, env: &Env<'_>, name: &str) {
         let ticks = self.ticks.get_mut(..self.count).unwrap_or_default();
         ticks.sort_unstable();
-        if let (Some(least), Some(median)) = (ticks.first(), ticks.get(ticks.len() / 2)) {
-            println!(env.context, "{name} {least} {median}");
+        let at = |percent: usize| ticks.get(ticks.len() * percent / 100);
+        if let (Some(least), Some(median), Some(late)) = (at(0), at(50), at(99)) {
+            println!(env.context, "{name} {least} {median} {late}");
         }
     }
 }

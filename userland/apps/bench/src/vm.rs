@@ -15,6 +15,11 @@ pub const FIGURES: &[Figure] = &[
         run: fault,
     },
     Figure {
+        name: "fault-sequential",
+        what: "a page of a fresh area that is touched page by page",
+        run: fault_sequential,
+    },
+    Figure {
         name: "fault-present",
         what: "touch of a page that the area has, but no mapping shows",
         run: fault_present,
@@ -33,6 +38,16 @@ pub const FIGURES: &[Figure] = &[
         name: "map-256",
         what: "the same with 256 pages, all touched",
         run: |env, samples| map(env, samples, 256, 16),
+    },
+    Figure {
+        name: "map-new-1",
+        what: "map, touch and unmap 1 page of an area that has none yet",
+        run: |env, samples| map_new(env, samples, 1, 128),
+    },
+    Figure {
+        name: "map-new-256",
+        what: "the same with 256 pages",
+        run: |env, samples| map_new(env, samples, 256, 16),
     },
     Figure {
         name: "life-1",
@@ -60,23 +75,38 @@ pub const FIGURES: &[Figure] = &[
 const RUN: u64 = 480;
 /// Of these, the first that are measured: before them lie those that fill caches, and make page tables.
 const FIRST: u64 = 32;
+/// Pages that are measured as one: what faults provide at most repeats after so many.
+const STRETCH: u64 = 64;
 /// Rounds of what is repeated.
 const ROUNDS: u64 = 100;
 /// Rounds before those that count.
 const WARM: u64 = 8;
 
-fn touch_all(samples: &mut Samples, view: &Mapping) {
-    for page in 0..FIRST {
+/// Touches every second page: no fault follows another, so that each is for one page only.
+fn touch_apart(samples: &mut Samples, view: &Mapping) {
+    for page in (0..FIRST).step_by(2) {
         view.touch(page);
     }
-    for page in FIRST..RUN {
+    for page in (FIRST..RUN).step_by(2) {
         samples.take(|| view.touch(page));
     }
 }
 
 fn fault(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
     let area = open_area(RUN)?;
-    touch_all(samples, &Mapping::new(env.own, &area, RUN)?);
+    touch_apart(samples, &Mapping::new(env.own, &area, RUN)?);
+    Ok(())
+}
+
+/// A page of a run that is touched from its begin to its end.
+fn fault_sequential(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
+    let area = open_area(RUN)?;
+    let view = Mapping::new(env.own, &area, RUN)?;
+    (0..FIRST).for_each(|page| view.touch(page));
+    for first in (FIRST..RUN).step_by(STRETCH as usize) {
+        let stretch = first..(first + STRETCH).min(RUN);
+        samples.take_each(STRETCH, || stretch.for_each(|page| view.touch(page)));
+    }
     Ok(())
 }
 
@@ -84,7 +114,7 @@ fn fault_present(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
     let area = open_area(RUN)?;
     let view = Mapping::new(env.own, &area, RUN)?;
     (0..RUN).for_each(|page| view.touch(page));
-    touch_all(samples, &Mapping::new(env.own, &area, RUN)?);
+    touch_apart(samples, &Mapping::new(env.own, &area, RUN)?);
     Ok(())
 }
 
@@ -93,7 +123,7 @@ fn fault_copy(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
     let view = Mapping::new(env.own, &area, RUN)?;
     (0..RUN).for_each(|page| view.touch(page));
     let _copy = Owned(call::vm_area_snapshot(area.0)?);
-    touch_all(samples, &view);
+    touch_apart(samples, &view);
     Ok(())
 }
 
@@ -108,6 +138,18 @@ fn use_once(env: &Env<'_>, area: &Owned, pages: u64) -> Result<(), Error> {
 fn map(env: &Env<'_>, samples: &mut Samples, pages: u64, rounds: u64) -> Result<(), Error> {
     let area = open_area(pages)?;
     repeat(samples, rounds, || use_once(env, &area, pages))
+}
+
+/// A mapping of memory that comes with the first touch.
+fn map_new(env: &Env<'_>, samples: &mut Samples, pages: u64, rounds: u64) -> Result<(), Error> {
+    for _ in 0..WARM {
+        use_once(env, &open_area(pages)?, pages)?;
+    }
+    for _ in 0..rounds {
+        let area = open_area(pages)?;
+        samples.take(|| use_once(env, &area, pages))?;
+    }
+    Ok(())
 }
 
 /// The whole life of memory that a program asks for, uses and gives back.

@@ -4,11 +4,13 @@
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
+mod arguments;
 mod calls;
 mod pointers;
 mod registers;
 mod start;
 mod vectors;
+mod world;
 
 use core::fmt::Arguments;
 
@@ -70,8 +72,9 @@ fn main_of_program(context: &Context) -> u64 {
     vectors::initial(&mut report);
     start::stack(&mut report, context);
     calls::good(&mut report, context);
-    calls::unknown_numbers(&mut report);
+    calls::unknown_numbers(&mut report, context);
     calls::handles(&mut report, context);
+    arguments::all(&mut report, context);
     pointers::all(&mut report, context);
     registers::all(&mut report, context);
     vectors::hold(&mut report, 99, vectors::SHORT_NS);

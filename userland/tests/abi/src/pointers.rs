@@ -16,11 +16,17 @@ const EMPTY: u8 = b'\n';
 /// A text in the program's constants, which it may read but not write.
 static CONSTANT: [u8; LOG_WRITE_MAX] = [EMPTY; LOG_WRITE_MAX];
 
-/// Checks `log_write`, the call that reads memory.
+/// Checks `system_log_write`, the call that reads memory.
 pub fn all(report: &mut Report<'_>, context: &Context) {
-    let Some(log) = context.log() else { return };
-    let write =
-        |address: u64, len: u64| call::raw(Sysno::LogWrite as u64, [log.0, address, len, 0, 0, 0]);
+    let Some(system) = context.system() else {
+        return;
+    };
+    let write = |address: u64, len: u64| {
+        call::raw(
+            Sysno::SystemLogWrite as u64,
+            [system.0, address, len, 0, 0, 0],
+        )
+    };
     let text = [EMPTY; LOG_WRITE_MAX + 1];
     let at = text.as_ptr() as u64;
     let most = LOG_WRITE_MAX as u64;

@@ -163,7 +163,7 @@ fn check(
 
 /// Every call that returns, with every odd flag and stack pointer.
 pub fn all(report: &mut Report<'_>, context: &Context) {
-    let log = context.log().map_or(0, |handle| handle.0);
+    let system = context.system().map_or(0, |handle| handle.0);
     let text = b"\n".as_ptr() as u64;
     let calls = [
         (
@@ -173,17 +173,25 @@ pub fn all(report: &mut Report<'_>, context: &Context) {
         ),
         (Sysno::ThreadYield as u64, [1, 2, 3], Ok(Some(0))),
         (Sysno::ClockRead as u64, [1, 2, 3], Ok(None)),
-        (Sysno::LogWrite as u64, [log, text, 1], Ok(Some(0))),
-        (Sysno::LogWrite as u64, [log, 0, 1], Err(Error::BadAddress)),
+        (Sysno::SystemLogWrite as u64, [system, text, 1], Ok(Some(0))),
         (
-            Sysno::LogWrite as u64,
-            [log, text, u64::MAX],
+            Sysno::SystemLogWrite as u64,
+            [system, 0, 1],
+            Err(Error::BadAddress),
+        ),
+        (
+            Sysno::SystemLogWrite as u64,
+            [system, text, u64::MAX],
             Err(Error::InvalidArgument),
         ),
-        (Sysno::LogWrite as u64, [0, text, 1], Err(Error::BadHandle)),
+        (
+            Sysno::SystemLogWrite as u64,
+            [0, text, 1],
+            Err(Error::BadHandle),
+        ),
         (u64::MAX, [1, 2, 3], Err(Error::UnknownCall)),
     ];
-    let own = &raw const log as u64;
+    let own = &raw const system as u64;
     let flags = [
         0,
         ARITHMETIC,

@@ -89,9 +89,9 @@ pub fn stack(report: &mut Report<'_>, context: &Context) {
     );
     expect!(
         report,
-        find(auxv::LOG_HANDLE),
-        context.log().map(|handle| handle.0),
-        "log handle in the vector"
+        find(auxv::SYSTEM_HANDLE),
+        context.system().map(|handle| handle.0),
+        "handle of the machine in the vector"
     );
     expect!(
         report,
@@ -100,8 +100,8 @@ pub fn stack(report: &mut Report<'_>, context: &Context) {
         "own handle in the vector"
     );
     report.check(
-        context.log().is_some_and(|handle| handle.0 != 0),
-        format_args!("there is no log handle"),
+        context.system().is_some_and(|handle| handle.0 != 0),
+        format_args!("there is no handle of the machine"),
     );
     report.check(
         context.own().is_some_and(|handle| handle.0 != 0),

@@ -1,7 +1,10 @@
 //! What tests share: the handles of the program, checks, and the count of what is free.
 
+use core::fmt;
+
 use sys::abi::statistics::Statistics;
-use sys::abi::{Error, Handle};
+use sys::abi::{Error, Handle, Rights};
+pub use sys::random::Random;
 use sys::{Context, call, println};
 
 /// The program's handles.
@@ -13,9 +16,35 @@ pub struct Env<'a> {
     pub system: Handle,
 }
 
+/// What the kernel holds at one moment, so that a leak shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Frames that are free, or parked in the kernel's own stores.
+    pub frames: u64,
+    /// Bytes of the kernel's heap that are in use.
+    pub heap: u64,
+}
+
+impl Held {
+    /// Whether nothing was lost since an earlier moment.
+    fn is_back(&self, before: &Self) -> bool {
+        self.frames == before.frames && self.heap <= before.heap
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { frames, heap } = self;
+        write!(f, "{frames} frames free, {heap} bytes of heap in use")
+    }
+}
+
 /// A test that has failed; what was wrong is printed already.
 #[derive(Debug)]
 pub struct Failed;
+
+/// More handles than any test has at once.
+const HANDLES: usize = 128;
 
 /// What a test returns.
 pub type Outcome = Result<(), Failed>;
@@ -36,23 +65,74 @@ impl<'a> Env<'a> {
         call::system_statistics(self.system).unwrap_or_default()
     }
 
-    /// Frames that are free, or parked in the kernel's own stores.
-    pub fn free(&self) -> u64 {
+    /// What the kernel holds now.
+    pub fn held(&self) -> Held {
         let now = self.statistics();
-        now.free + now.heap + now.stacks + now.other
+        Held {
+            frames: now.free + now.heap + now.stacks + now.other,
+            heap: now.heap_used,
+        }
     }
 
-    /// Waits until as many frames are free as before: what a program held comes back a moment after its end was told.
-    pub fn has_back(&self, before: u64) -> bool {
+    /// What the kernel holds at rest: when it is the same for a while. (What a program held comes back a moment after its
+    /// end was told.)
+    pub fn held_at_rest(&self) -> Held {
+        const WHILE_NS: u64 = 20_000_000;
+        let mut last = self.held();
+        let mut since = call::clock_read();
+        while call::clock_read() - since < WHILE_NS {
+            call::thread_yield();
+            let now = self.held();
+            if now != last {
+                (last, since) = (now, call::clock_read());
+            }
+        }
+        last
+    }
+
+    /// Waits until the kernel holds no more than before.
+    pub fn check_back(&self, before: &Held) -> Outcome {
         const PATIENCE_NS: u64 = 5_000_000_000;
         let end = call::clock_read() + PATIENCE_NS;
-        while self.free() != before {
-            if call::clock_read() > end {
-                return false;
-            }
+        let mut last = self.held();
+        loop {
             call::thread_yield();
+            let now = self.held();
+            // Twice the same: while processors take and give back, their sum may be wrong for a moment.
+            if now == last && now.is_back(before) {
+                return Ok(());
+            }
+            if call::clock_read() > end {
+                println!(self.context, "  leak: before {before}; after {now}");
+                return Err(Failed);
+            }
+            last = now;
         }
-        true
+    }
+
+    /// Has as many handles at once as any test will, so that the room for them does not count as lost when it comes; nor what is
+    /// kept of the program's own handles as soon as others are derived from them.
+    pub fn touch_handles(&self) {
+        let given = [
+            Some(self.own),
+            Some(self.system),
+            self.context.memory(),
+            self.context.ports(),
+            self.context.lines(),
+        ];
+        let mut handles = [None; HANDLES];
+        for (handle, given) in handles.iter_mut().zip(given.into_iter().flatten()) {
+            *handle = call::handle_duplicate(given, Rights::NONE).ok();
+        }
+        for handle in handles.iter_mut().filter_map(Option::take) {
+            let _ = call::handle_close(handle);
+        }
+        for handle in &mut handles {
+            *handle = call::handle_duplicate(self.own, Rights::NONE).ok();
+        }
+        for handle in handles.into_iter().flatten() {
+            let _ = call::handle_close(handle);
+        }
     }
 }
 
@@ -97,20 +177,44 @@ impl<T> Must<T> for Result<T, Error> {
     }
 }
 
-/// A small generator of numbers (xorshift64*), so that a failure can be repeated.
-pub struct Random(u64);
-
-impl Random {
-    /// A sequence of its own for every seed.
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+/// Prints the names of the tests of a suite.
+pub fn list_suite(env: &Env<'_>, suite: &str, tests: &[Test]) {
+    for (name, _) in tests {
+        println!(env.context, "{suite} {name}");
     }
+}
 
-    /// A number below `limit`, which is not zero.
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16) % limit
+/// Runs all tests of a suite, or the one with a name. All memory must be back after each.
+pub fn run_suite(env: &Env<'_>, suite: &str, tests: &[Test], name: Option<&str>) -> u64 {
+    let (mut passed, mut failed) = (0u64, 0u64);
+    let start = env.held_at_rest();
+    for (own, test) in tests
+        .iter()
+        .filter(|(own, _)| name.is_none_or(|name| name == *own))
+    {
+        let before = env.held();
+        // What a test leaves behind that has failed, threads that run on among it, is not waited for.
+        if test(env).is_ok() && env.check_back(&before).is_ok() {
+            passed += 1;
+            println!(env.context, "{suite} {own}: ok");
+        } else {
+            failed += 1;
+            println!(env.context, "{suite} {own}: FAILED");
+        }
     }
+    if passed + failed == 0 {
+        println!(env.context, "there is no such test; 'test list' names them");
+        return 2;
+    }
+    if failed != 0 {
+        println!(env.context, "leak check: left out, as tests have failed");
+    } else if env.check_back(&start).is_ok() {
+        println!(env.context, "leak check: {start}, before and after");
+        passed += 1;
+    } else {
+        println!(env.context, "leak check: FAILED");
+        failed += 1;
+    }
+    println!(env.context, "{suite}: {passed} passed, {failed} failed");
+    u64::from(failed != 0)
 }

@@ -23,7 +23,7 @@ pub fn run(env: &Env<'_>, rounds: u64) -> u64 {
             return 1;
         }
     }
-    let before = env.free();
+    let before = env.held_at_rest();
     let start = call::clock_read();
     for round in 0..rounds {
         if hog(env).is_err() {
@@ -31,18 +31,14 @@ pub fn run(env: &Env<'_>, rounds: u64) -> u64 {
             return 1;
         }
     }
-    if !env.has_back(before) {
-        println!(
-            env.context,
-            "hog: FAILED, {before} frames free before, {} after {rounds} rounds",
-            env.free()
-        );
+    if env.check_back(&before).is_err() {
+        println!(env.context, "hog: FAILED after {rounds} rounds");
         return 1;
     }
     let ms = (call::clock_read() - start) / 1_000_000;
     println!(
         env.context,
-        "hog: {rounds} rounds, {before} frames free before and after, {ms} ms"
+        "hog: {rounds} rounds, {before}, before and after, {ms} ms"
     );
     0
 }

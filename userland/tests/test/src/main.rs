@@ -1,15 +1,20 @@
 //! Suites that check what the kernel promises: `test vm` runs all tests of the memory system, `test vm NAME` one,
-//! `test list` names them; `test stress SECONDS [SEED]` changes memory on all processors at once, and `test hog ROUNDS` lets
-//! programs take all memory that they can get, again and again. Status 0: everything holds, and nothing is lost.
+//! `test handles` those of handles, `test kernel` those of events, threads, mailboxes, ports and interrupts, `test vectors` those of
+//! extended registers, `test list` names them;
+//! `test stress SECONDS [SEED]` changes memory on all processors at once, and `test hog ROUNDS` lets programs take all
+//! memory that they can get, again and again. Status 0: everything holds, and nothing is lost.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 mod area;
 mod child;
+mod handles;
 mod harness;
 mod hog;
+mod kernel;
 mod stress;
 mod threads;
+mod vectors;
 mod vm;
 
 use sys::{Context, println};
@@ -23,13 +28,23 @@ fn main_of_program(context: &Context) -> u64 {
         return USAGE;
     };
     harness::touch_stack();
+    env.touch_handles();
     let number = |index: usize, default: u64| match context.argument(index) {
         None => Some(default),
         Some(text) => text.parse().ok(),
     };
     match (context.argument(1), context.argument(2)) {
         (Some("vm"), name) => vm::run(&env, name),
-        (Some("list"), None) => vm::list(&env),
+        (Some("handles"), name) => handles::run(&env, name),
+        (Some("kernel"), name) => kernel::run(&env, name),
+        (Some("vectors"), name) => vectors::run(&env, name),
+        (Some("list"), None) => {
+            vm::list(&env);
+            handles::list(&env);
+            kernel::list(&env);
+            vectors::list(&env);
+            0
+        }
         (Some("stress"), _) => match (number(2, 10), number(3, 1)) {
             (Some(seconds), Some(seed)) => stress::run(&env, seconds, seed),
             _ => usage(context),
@@ -44,7 +59,7 @@ fn main_of_program(context: &Context) -> u64 {
 fn usage(context: &Context) -> u64 {
     println!(
         context,
-        "usage: test vm [NAME] | list | stress [SECONDS [SEED]] | hog [ROUNDS]"
+        "usage: test vm [NAME] | handles [NAME] | kernel [NAME] | vectors [NAME] | list | stress [SECONDS [SEED]] | hog [ROUNDS]"
     );
     USAGE
 }

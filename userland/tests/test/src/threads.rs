@@ -86,7 +86,7 @@ impl Crew {
     pub fn join(self, env: &Env<'_>) -> Result<(), Error> {
         let mut left = self.threads;
         while left != 0 {
-            left &= !call::event_wait(self.done.0, left)?;
+            left &= !call::event_wait(self.done.0, left, 0, sys::abi::NEVER)?;
         }
         // The signal comes before the last instructions of a thread.
         while call::process_info(env.own)?.threads > 1 {

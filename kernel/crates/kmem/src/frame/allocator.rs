@@ -133,12 +133,8 @@ impl<'m> FrameAllocator<'m> {
             };
             let block = &mut self.blocks[index];
             let base = block.number << FRAMES_SHIFT;
-            while let Some(place) = out.get_mut(count)
-                && let Some(at) = block.take_highest()
-            {
-                *place = Frame::from_number(base + at as u64);
-                count += 1;
-            }
+            let places = out.get_mut(count..).unwrap_or_default();
+            count += block.take_many(base, places);
             self.note(index);
         }
         self.free -= count;
@@ -207,6 +203,40 @@ impl<'m> FrameAllocator<'m> {
         self.free += 1;
         self.note(index);
         Ok(())
+    }
+
+    /// Gives frames back, each as [`Self::free`] would; what that would refuse is told to `refuse`.
+    pub fn free_many(
+        &mut self,
+        frames: impl Iterator<Item = Frame>,
+        mut refuse: impl FnMut(FreeError),
+    ) {
+        // The block that the last frame lay in: mostly the next one does, too.
+        let mut last: Option<(u64, usize)> = None;
+        for frame in frames {
+            let number = frame.number() >> FRAMES_SHIFT;
+            let index = match last {
+                Some((same, index)) if same == number => index,
+                _ => {
+                    let Some(index) = search::position(self.blocks, number) else {
+                        refuse(FreeError::Foreign(frame));
+                        continue;
+                    };
+                    if let Some((_, before)) = last.replace((number, index)) {
+                        self.note(before);
+                    }
+                    index
+                }
+            };
+            let at = (frame.number() % FRAMES as u64) as usize;
+            match self.blocks[index].give_one(at) {
+                Ok(()) => self.free += 1,
+                Err(refusal) => refuse(refused(number, refusal)),
+            }
+        }
+        if let Some((_, index)) = last {
+            self.note(index);
+        }
     }
 
     /// Gives a range of frames back: all of it or, on an error, nothing. It need not be one that

@@ -5,6 +5,8 @@
 //! when its `mid` word is not zero, and a bit of `groups` when its eight `leaf` words are all
 //! ones (2 MiB free). `managed` is set for frames that the allocator ever got.
 
+use kaddr::Frame;
+
 use super::summary;
 
 /// The binary logarithm of [`FRAMES`].
@@ -112,19 +114,52 @@ impl Block {
 
     /// Takes the highest free frame.
     pub(super) fn take_highest(&mut self) -> Option<usize> {
-        let top = self.top.checked_ilog2()? as usize;
-        let word = top * WORD + self.mid[top].checked_ilog2()? as usize;
+        let word = self.highest_word()?;
         let bit = self.leaf[word].checked_ilog2()? as usize;
         self.leaf[word] &= !(1 << bit);
+        self.note_taken(word);
+        Some(word * WORD + bit)
+    }
+
+    /// Takes the highest free frames, one for each place as long as there are any, in descending order; returns how many. The first
+    /// frame of the block has the number `base`.
+    pub(super) fn take_many(&mut self, base: u64, places: &mut [Option<Frame>]) -> usize {
+        let mut count = 0;
+        // A word at a time: for the last frame of each, all that depends on it is brought up to date.
+        while count < places.len()
+            && let Some(word) = self.highest_word()
+        {
+            let mut left = self.leaf[word];
+            let rest = places.get_mut(count..).unwrap_or_default();
+            for place in rest.iter_mut().take(left.count_ones() as usize) {
+                let bit = left.ilog2();
+                left &= !(1 << bit);
+                *place = Frame::from_number(base + (word * WORD) as u64 + u64::from(bit));
+                count += 1;
+            }
+            self.leaf[word] = left;
+            self.note_taken(word);
+        }
+        count
+    }
+
+    /// The highest word with a free frame.
+    fn highest_word(&self) -> Option<usize> {
+        let top = self.top.checked_ilog2()? as usize;
+        Some(top * WORD + self.mid[top].checked_ilog2()? as usize)
+    }
+
+    /// Brings up to date what depends on a word from which frames were taken.
+    fn note_taken(&mut self, word: usize) {
         let group = word / WORDS_IN_GROUP;
         self.groups[group / WORD] &= !(1 << (group % WORD));
         if self.leaf[word] == 0 {
+            let top = word / WORD;
             self.mid[top] &= !(1 << (word % WORD));
             if self.mid[top] == 0 {
                 self.top &= !(1 << top);
             }
         }
-        Some(word * WORD + bit)
     }
 
     /// Takes the highest free group and returns its first frame.

@@ -92,6 +92,40 @@ impl Cache {
         frame
     }
 
+    /// Takes the frames that came in last, one for each place; returns how many there were.
+    pub(super) fn take_many(&mut self, purpose: Purpose, places: &mut [Option<Frame>]) -> usize {
+        let count = places.len().min(self.len);
+        let rest = self.len - count;
+        let frames = self.frames.get(rest..self.len).unwrap_or_default();
+        for (place, frame) in places.iter_mut().zip(frames.iter().rev()) {
+            *place = *frame;
+        }
+        self.len = rest;
+        self.count(purpose, count as i64);
+        count
+    }
+
+    /// Takes frames back until the cache is full; returns how many places that were, empty ones included.
+    pub(super) fn put_many(&mut self, frames: &[Option<Frame>], purpose: Purpose) -> usize {
+        let before = self.len;
+        let mut passed = 0;
+        for frame in frames {
+            if frame.is_some() {
+                if self.len >= self.limit {
+                    break;
+                }
+                let Some(place) = self.frames.get_mut(self.len) else {
+                    break;
+                };
+                *place = *frame;
+                self.len += 1;
+            }
+            passed += 1;
+        }
+        self.count(purpose, -((self.len - before) as i64));
+        passed
+    }
+
     /// Takes a frame back, unless the cache is full.
     #[inline]
     pub(super) fn put(&mut self, frame: Frame, purpose: Purpose) -> Result<(), Full> {
@@ -162,13 +196,12 @@ impl Cache {
     ) -> Result<(), FreeError> {
         let count = count.min(self.len);
         let mut result = Ok(());
-        for frame in self.frames[..count].iter().flatten() {
-            if let Err(error) = shared.free(*frame) {
-                // It was given back twice, and counted twice.
-                self.taken[Purpose::Other as usize] += 1;
-                result = result.and(Err(error));
-            }
-        }
+        let frames = self.frames[..count].iter().filter_map(|frame| *frame);
+        shared.free_many(frames, |error| {
+            // It was given back twice, and counted twice.
+            self.taken[Purpose::Other as usize] += 1;
+            result = result.and(Err(error));
+        });
         self.frames.copy_within(count..self.len, 0);
         self.len -= count;
         result

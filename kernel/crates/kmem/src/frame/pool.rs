@@ -67,6 +67,30 @@ fn allocate_slowly<P: Pool>(pool: &P, purpose: Purpose, keep: usize) -> Option<F
     None
 }
 
+/// As [`allocate`], for as many frames as there are places, all of them empty; returns how many could be had, and fills so many
+/// places.
+pub fn allocate_many<P: Pool>(
+    pool: &P,
+    purpose: Purpose,
+    keep: usize,
+    places: &mut [Option<Frame>],
+) -> usize {
+    let mut count = 0;
+    loop {
+        let rest = places.get_mut(count..).unwrap_or_default();
+        count += pool.own(|cache| cache.take_many(purpose, rest));
+        let Some(place) = places.get_mut(count) else {
+            return count;
+        };
+        // This fills the cache, too, as long as there is something to fill it with.
+        *place = allocate_slowly(pool, purpose, keep);
+        if place.is_none() {
+            return count;
+        }
+        count += 1;
+    }
+}
+
 /// Gives a frame back.
 ///
 /// # Errors
@@ -93,6 +117,31 @@ fn free_slowly<P: Pool>(pool: &P, frame: Frame, purpose: Purpose) -> Result<(), 
             spilled
         })
     })
+}
+
+/// Gives frames back; empty places are passed over.
+///
+/// # Errors
+/// As [`free`], for the first one; all others went back.
+pub fn free_many<P: Pool>(
+    pool: &P,
+    frames: &[Option<Frame>],
+    purpose: Purpose,
+) -> Result<(), FreeError> {
+    let mut rest = frames;
+    let mut result = Ok(());
+    loop {
+        let taken = pool.own(|cache| cache.put_many(rest, purpose));
+        rest = rest.get(taken..).unwrap_or_default();
+        let Some((next, others)) = rest.split_first() else {
+            return result;
+        };
+        // This makes room in the cache, too, if it may have any.
+        if let Some(frame) = next {
+            result = result.and(free_slowly(pool, *frame, purpose));
+        }
+        rest = others;
+    }
 }
 
 /// Takes an aligned 2 MiB; give it back with [`free_range`]. Does not look for it in the caches: the

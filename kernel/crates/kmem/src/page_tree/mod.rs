@@ -123,8 +123,17 @@ impl<P> PageTree<P> {
     /// # Errors
     /// When memory is short.
     pub fn reserve_large(&mut self) -> Result<(), AllocError> {
-        // Eight leaves, the node above them, and one where its path leaves that of its neighbours.
-        self.reserve_nodes(8 + 2 + NODES_FOR_FIRST)
+        self.reserve_part(8)
+    }
+
+    /// Takes memory so that the insertion of keys of such a run cannot fail, which lie in so many of its eight aligned runs of 64
+    /// keys.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn reserve_part(&mut self, leaves: usize) -> Result<(), AllocError> {
+        // The leaves, the node above them, and one where its path leaves that of its neighbours.
+        self.reserve_nodes(leaves + 2 + NODES_FOR_FIRST)
     }
 
     fn reserve_nodes(&mut self, count: usize) -> Result<(), AllocError> {
@@ -257,6 +266,19 @@ impl<P> PageTree<P> {
                 Slot::Value(_) => return 0,
                 Slot::Empty => return usize::from(!node.is_leaf()),
             }
+        }
+    }
+
+    /// How many keys from `start` on, up to `count`, have no value but a place for one, so that [`Self::fill`] needs no memory.
+    pub fn gap(&mut self, start: u64, count: u64) -> u64 {
+        self.leaf_mut(start)
+            .map_or(0, |leaf| leaf.gap(start, count))
+    }
+
+    /// Puts values at the keys of a [gap](Self::gap), from `start` on; values that are too many are dropped.
+    pub fn fill(&mut self, start: u64, values: impl Iterator<Item = P>) {
+        if let Some(leaf) = self.leaf_mut(start) {
+            self.len += leaf.fill(start, values);
         }
     }
 

@@ -110,6 +110,34 @@ impl<P> Node<P> {
         None
     }
 
+    /// How many slots of this leaf from a key on are empty, `count` at most.
+    pub(super) fn gap(&self, start: u64, count: u64) -> u64 {
+        let slots = self.slots.get(self.index(start)..).unwrap_or_default();
+        let is_empty = |slot: &&Slot<P>| matches!(slot, Slot::Empty);
+        slots
+            .iter()
+            .zip(0..count)
+            .take_while(|(slot, _)| is_empty(slot))
+            .count() as u64
+    }
+
+    /// Puts values into the empty slots of this leaf from a key on, up to the first that is not empty; returns how many.
+    pub(super) fn fill(&mut self, start: u64, values: impl Iterator<Item = P>) -> u64 {
+        let first = self.index(start);
+        let slots = self.slots.get_mut(first..).unwrap_or_default();
+        let mut added = 0;
+        for (slot, value) in slots.iter_mut().zip(values) {
+            if !matches!(slot, Slot::Empty) {
+                break;
+            }
+            // An empty slot has nothing to drop, which an assignment would look for.
+            core::mem::forget(core::mem::replace(slot, Slot::Value(value)));
+            added += 1;
+        }
+        self.used += added;
+        u64::from(added)
+    }
+
     /// For chains of spare nodes.
     pub(super) fn put_first(&mut self, slot: Slot<P>) {
         self.slots[0] = slot;
@@ -170,24 +198,28 @@ impl<P> Node<P> {
         let Some((first, last)) = node.slots_in(start, end) else {
             return (Some(node), gone);
         };
-        for index in first..=last {
-            match core::mem::replace(&mut node.slots[index], Slot::Empty) {
+        let base = node.base;
+        let mut emptied = 0;
+        let slots = node.slots.get_mut(first..=last).unwrap_or_default();
+        for (index, slot) in (first..).zip(slots) {
+            match core::mem::replace(slot, Slot::Empty) {
                 Slot::Empty => continue,
                 Slot::Value(value) => {
-                    take(node.base + index as u64, value);
+                    take(base + index as u64, value);
                     gone.values += 1;
                 }
                 Slot::Child(child) => {
                     let rest;
                     (rest, gone) = Self::remove_range(child, start, end, take, gone);
                     if let Some(rest) = rest {
-                        node.slots[index] = Slot::Child(rest);
+                        *slot = Slot::Child(rest);
                         continue;
                     }
                 }
             }
-            node.used -= 1;
+            emptied += 1;
         }
+        node.used -= emptied;
         match node.used {
             0 => {
                 gone.nodes += 1;

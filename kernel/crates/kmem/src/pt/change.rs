@@ -3,7 +3,7 @@
 use kaddr::{Frame, PAGE_SIZE, Page, PageSize, PhysAddr, VirtAddr};
 
 use super::edit::{Edit, Run, Unmapped};
-use super::entry::{self, ACCESSED, DIRTY, ENTRIES, Kind};
+use super::entry::{self, ACCESSED, DIRTY, ENTRIES, Kind, PRESENT};
 use super::error::MapError;
 use super::flush::Flush;
 use super::protection::Protection;
@@ -34,11 +34,11 @@ impl Change {
 }
 
 /// What a commit carries through the levels.
-struct Commit<'a> {
+struct Commit<V> {
     change: Change,
     spare: Chain,
     flush: Flush,
-    visit: &'a mut dyn FnMut(Unmapped),
+    visit: V,
 }
 
 impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
@@ -46,7 +46,7 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
         &mut self,
         run: Run,
         change: Change,
-        visit: &mut dyn FnMut(Unmapped),
+        visit: impl FnMut(Unmapped),
     ) -> Result<Flush, MapError> {
         let reached = self.reach(run, 1);
         let (table, level) = (reached.table, reached.level);
@@ -75,7 +75,7 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
         &mut self,
         run: Run,
         change: Change,
-        visit: &mut dyn FnMut(Unmapped),
+        visit: impl FnMut(Unmapped),
         reached: &Reached,
     ) -> Flush {
         let mut commit = Commit {
@@ -99,6 +99,9 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
 
     /// How many pages the run cuts in two: only its ends can.
     fn splits(&self, table: Frame, level: u8, run: Run, change: Change) -> u64 {
+        if level == 1 {
+            return 0;
+        }
         let mut splits = 0;
         for chunk in chunks(level, run.first, run.last).filter(|chunk| !chunk.full) {
             let part = Run {
@@ -119,7 +122,16 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
     }
 
     /// Changes the entries of a run; returns how many of this table went out of use.
-    fn write_change(&mut self, table: Frame, level: u8, run: Run, commit: &mut Commit<'_>) -> u64 {
+    fn write_change<V: FnMut(Unmapped)>(
+        &mut self,
+        table: Frame,
+        level: u8,
+        run: Run,
+        commit: &mut Commit<V>,
+    ) -> u64 {
+        if level == 1 {
+            return self.write_leaves(table, run, commit);
+        }
         let mut removed = 0;
         for chunk in chunks(level, run.first, run.last) {
             let address = entry_address(table, index(chunk.first, level));
@@ -159,6 +171,45 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
         removed
     }
 
+    /// As [`Self::write_change`], in a table of the lowest level.
+    fn write_leaves<V: FnMut(Unmapped)>(
+        &mut self,
+        table: Frame,
+        run: Run,
+        commit: &mut Commit<V>,
+    ) -> u64 {
+        let mut changed: Option<(u64, u64)> = None;
+        let (mut removed, mut bits) = (0, 0);
+        let first = index(run.first, 1);
+        for index in first..index(run.last, 1) + 1 {
+            let address = entry_address(table, index);
+            let value = self.memory.read(address);
+            if value & PRESENT == 0 {
+                continue;
+            }
+            let after = commit.change.apply(value, PageSize::Small);
+            if after == value {
+                continue;
+            }
+            self.memory.write(address, after);
+            let page = run.first + (index - first) * PAGE_SIZE;
+            changed = Some((changed.map_or(page, |(low, _)| low), page));
+            bits |= value | after;
+            if after == 0 {
+                commit.visit_gone(page, value, PageSize::Small);
+                removed += 1;
+            }
+        }
+        if let Some((low, high)) = changed {
+            let is_global = bits & entry::GLOBAL != 0;
+            for page in [low, high] {
+                let page = VirtAddr::new(page);
+                commit.flush.note(page, PageSize::Small, is_global);
+            }
+        }
+        removed
+    }
+
     /// Makes a table that maps what the leaf `value` maps, and returns the entry for it.
     fn split(&mut self, value: u64, size: PageSize, lower_half: bool, spare: &mut Chain) -> u64 {
         let child = spare
@@ -179,7 +230,7 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
     }
 }
 
-impl Commit<'_> {
+impl<V: FnMut(Unmapped)> Commit<V> {
     /// Notes that a leaf was changed; returns 1 if it is gone.
     #[inline]
     fn note(&mut self, page: u64, before: u64, after: u64, size: PageSize) -> u64 {
@@ -189,15 +240,21 @@ impl Commit<'_> {
         if after != 0 {
             return 0;
         }
+        self.visit_gone(page, before, size);
+        1
+    }
+
+    /// Tells of a leaf that is gone.
+    #[inline]
+    fn visit_gone(&mut self, page: u64, before: u64, size: PageSize) {
         let start: PhysAddr = entry::leaf_address(before, size);
         if let Some(frame) = Frame::starting_at(start) {
             (self.visit)(Unmapped {
-                page: Page::containing(address),
+                page: Page::containing(VirtAddr::new(page)),
                 frame,
                 size,
             });
         }
-        1
     }
 }
 

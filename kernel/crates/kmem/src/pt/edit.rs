@@ -3,7 +3,7 @@
 use kaddr::{Frame, PAGE_SIZE, Page, PageSize, PhysRange, VirtAddr, VirtRange};
 
 use super::change::Change;
-use super::entry::{self, Kind};
+use super::entry::{self, ENTRIES, Kind};
 use super::error::MapError;
 use super::flush::Flush;
 use super::map::Mapping;
@@ -109,6 +109,27 @@ impl<'a, M: TableMemory, S: FrameSource> Edit<'a, M, S> {
         self.commit_mapping(run, &mapping)
     }
 
+    /// Maps these frames at single pages from `page` on, as far as one table maps them that is there already; what is mapped
+    /// there stays as it is. So it takes no frames for tables, and nothing has to be forgotten.
+    ///
+    /// # Errors
+    /// `NotCanonical`, `WriteExecute`, `WrongHalf`.
+    pub fn fill(
+        &mut self,
+        page: Page,
+        frames: &[Frame],
+        protection: Protection,
+    ) -> Result<(), MapError> {
+        let left = ENTRIES - index(page.start().as_u64(), 1);
+        let frames = frames.get(..left as usize).unwrap_or(frames);
+        let Some(run) = self.run(page.start(), frames.len() as u64 * PAGE_SIZE)? else {
+            return Ok(());
+        };
+        protection.check(run.is_lower_half())?;
+        self.commit_fill(run, frames, protection);
+        Ok(())
+    }
+
     /// Unmaps the page that begins at `page`, whatever its size.
     ///
     /// # Errors
@@ -126,7 +147,7 @@ impl<'a, M: TableMemory, S: FrameSource> Edit<'a, M, S> {
         let run = self
             .run(at, found.size.bytes())?
             .ok_or(MapError::NotMapped { at })?;
-        let flush = self.commit_change(run, Change::Unmap, &mut |_| {})?;
+        let flush = self.commit_change(run, Change::Unmap, |_| {})?;
         Ok((frame, found.size, flush))
     }
 
@@ -139,12 +160,12 @@ impl<'a, M: TableMemory, S: FrameSource> Edit<'a, M, S> {
     pub fn unmap_range(
         &mut self,
         range: VirtRange,
-        mut visit: impl FnMut(Unmapped),
+        visit: impl FnMut(Unmapped),
     ) -> Result<Flush, MapError> {
         let Some(run) = self.run(range.start, range.len())? else {
             return Ok(Flush::default());
         };
-        self.commit_change(run, Change::Unmap, &mut visit)
+        self.commit_change(run, Change::Unmap, visit)
     }
 
     /// Gives all pages in a range another protection; addresses in it that are not mapped are
@@ -163,7 +184,7 @@ impl<'a, M: TableMemory, S: FrameSource> Edit<'a, M, S> {
             return Ok(Flush::default());
         };
         protection.check(run.is_lower_half())?;
-        self.commit_change(run, Change::Protect(protection), &mut |_| {})
+        self.commit_change(run, Change::Protect(protection), |_| {})
     }
 
     /// Fills the top-level entries for a range of the upper half, with empty tables where there

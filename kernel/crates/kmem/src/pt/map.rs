@@ -1,6 +1,6 @@
 //! Mapping a run of pages: check and count, take frames, commit.
 
-use kaddr::{Frame, PageSize, PhysAddr, VirtAddr};
+use kaddr::{Frame, PAGE_SIZE, PageSize, PhysAddr, VirtAddr};
 
 use super::edit::{Edit, Run};
 use super::entry::{self, Kind};
@@ -69,6 +69,28 @@ impl<M: TableMemory, S: FrameSource> Edit<'_, M, S> {
         self.memory.write(address, leaf);
         self.count_added(&reached, run, 1);
         Ok(())
+    }
+
+    /// Maps small pages of a checked run that lies in one table, as far as nothing is mapped there.
+    pub(super) fn commit_fill(&mut self, run: Run, frames: &[Frame], protection: Protection) {
+        let page = Run {
+            first: run.first,
+            last: run.first | (PAGE_SIZE - 1),
+        };
+        let reached = self.reach(page, 1);
+        if reached.level != 1 {
+            return;
+        }
+        let bits = entry::leaf_bits(protection, PageSize::Small);
+        let mut added = 0;
+        for (index, frame) in (index(run.first, 1)..).zip(frames) {
+            let address = entry_address(reached.table, index);
+            if entry::kind(self.memory.read(address), 1) == Kind::Absent {
+                self.memory.write(address, frame.start().as_u64() | bits);
+                added += 1;
+            }
+        }
+        self.count_added(&reached, page, added);
     }
 
     pub(super) fn commit_mapping(&mut self, run: Run, mapping: &Mapping) -> Result<(), MapError> {

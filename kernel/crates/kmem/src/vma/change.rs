@@ -15,7 +15,8 @@ impl<S: Supply> Area<S> {
         Ok(end)
     }
 
-    /// Gives all pages of a range that have none a frame; guard pages stay what they are.
+    /// Gives all pages of a range that have none a frame; guard pages stay what they are. Large pages that have a part of it stay
+    /// whole when memory is short.
     ///
     /// # Errors
     /// `OutOfRange`, `OutOfMemory`, `OverLimit`.
@@ -27,7 +28,7 @@ impl<S: Supply> Area<S> {
             let Location::Page(key) = self.locate(page) else {
                 continue;
             };
-            if self.small.find(key).is_some() || self.large.find(key / LARGE_PAGES).is_some() {
+            if self.small.find(key).is_some() || self.settle(key) {
                 continue;
             }
             let result = added
@@ -134,13 +135,26 @@ impl<S: Supply> Area<S> {
     fn split_large(&mut self, number: u64) -> Result<(), AreaError> {
         self.small.reserve_large()?;
         if let Some(large) = self.large.remove(number) {
-            for (key, page) in (number * LARGE_PAGES..).zip(large.into_small()) {
+            for (key, page) in (number * LARGE_PAGES..).zip(large.frames.into_small()) {
                 let inserted = self.small.insert(key, Page::Own(page));
                 debug_assert!(inserted.is_ok(), "there was memory in reserve");
             }
         }
         self.small.drop_reserve();
         Ok(())
+    }
+
+    /// Takes all pages away, at the end of the area. The small ones that it does not share are handed over, so that they can be
+    /// given back together.
+    pub fn clear(&mut self, supply: &mut S, mut take: impl FnMut(S::Small)) {
+        let pages = self.committed();
+        self.small.remove_range(0, u64::MAX, |_, page| {
+            if let Page::Own(page) = page {
+                take(page);
+            }
+        });
+        self.large.remove_range(0, u64::MAX, |_, _| {});
+        supply.uncharge(pages);
     }
 
     /// Takes pages away; no large page reaches over the ends.

@@ -54,6 +54,17 @@ impl Kind {
         }
     }
 
+    /// How many pages from a page on, itself included, are kept under numbers that follow each other. The page is neither a
+    /// guard page nor beyond the area.
+    pub(super) fn in_row(self, page: u64, pages: u64) -> u64 {
+        match self {
+            Self::Open => pages - page,
+            Self::Guarded { stride } => stride - page % stride,
+            Self::Ring { buffer_pages } => buffer_pages - page % buffer_pages,
+            Self::Fixed { .. } => 0,
+        }
+    }
+
     /// Where else in the area a page is seen; none but in rings.
     pub fn alias(self, page: u64) -> Option<u64> {
         match self {

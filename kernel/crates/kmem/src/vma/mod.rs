@@ -10,14 +10,18 @@
 //! - An area is charged for each page that it has, shared or not, until the page goes.
 //! - A page lies in the tree of small pages, or within one of the tree of large ones, never in both.
 //! - Each operation does all it says or, on an error, nothing.
+//! - Every large page below [`Area`]'s `sifted` is settled: there is nothing in it to give back.
 
+mod ahead;
 mod change;
 mod kind;
+mod pressure;
 mod provide;
 mod supply;
 
 use core::marker::PhantomData;
 
+pub use ahead::{AHEAD_MAX, Ahead, FrameRun};
 use kaddr::{Frame, PAGE_SIZE, PhysRange};
 pub use kind::{Kind, Location};
 use ksync::Arc;
@@ -42,6 +46,26 @@ enum Page<P> {
     Shared(Arc<P>),
     /// On its way from one to the other.
     Moving,
+}
+
+/// A large page of an area.
+#[derive(Debug)]
+struct LargePage<L> {
+    frames: L,
+    /// It is not looked into when memory is short: all of it was found in use once, or was asked for by a commit.
+    is_settled: bool,
+}
+
+impl<P: OwnedFrame> Page<P> {
+    /// The frame, and whether it may be written to; `None` on its way.
+    fn as_it_is(&mut self) -> Option<(Frame, bool)> {
+        match self {
+            Self::Own(own) => Some((own.frame(), true)),
+            // Where nobody else has it, nobody can get it: a reference is only made from this one, under the area's lock.
+            Self::Shared(shared) => Some((shared.frame(), Arc::get_mut(shared).is_some())),
+            Self::Moving => None,
+        }
+    }
 }
 
 /// Why an area could not be made or changed.
@@ -88,7 +112,9 @@ pub struct Area<S: Supply> {
     pages: u64,
     small: PageTree<Page<S::Small>>,
     /// Large pages, by the number of the first small page divided by [`LARGE_PAGES`].
-    large: PageTree<S::Large>,
+    large: PageTree<LargePage<S::Large>>,
+    /// The number of the first large page that may be one to split when memory is short.
+    sifted: u64,
     supply: PhantomData<fn() -> S>,
 }
 
@@ -99,6 +125,7 @@ impl<S: Supply> Area<S> {
             pages,
             small: PageTree::new(),
             large: PageTree::new(),
+            sifted: u64::MAX,
             supply: PhantomData,
         }
     }

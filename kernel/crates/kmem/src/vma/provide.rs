@@ -3,7 +3,13 @@
 use kaddr::{Frame, PageSize};
 use ksync::Arc;
 
-use super::{Area, AreaError, LARGE_PAGES, Location, OwnedFrame, OwnedLarge, Page, Supply};
+use super::{
+    Area, AreaError, LARGE_PAGES, LargePage, Location, OwnedFrame, OwnedLarge, Page, Supply,
+};
+
+/// Room that a large page leaves in the account. An instruction needs a few pages at once, and each of them may be taken
+/// back from a large page that holds nothing when the next one is needed: that one must come as a small page, which stays.
+const ROOM: u64 = LARGE_PAGES / 2;
 
 /// How a page is accessed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,29 +123,26 @@ impl<S: Supply> Area<S> {
         Ok(Provided::small(frame, true, Change::Added))
     }
 
-    fn large_at(&self, key: u64) -> Option<Frame> {
+    pub(super) fn large_at(&self, key: u64) -> Option<Frame> {
         if self.large.is_empty() {
             return None;
         }
-        self.large.find(key / LARGE_PAGES).map(S::Large::frame)
+        let large = self.large.find(key / LARGE_PAGES)?;
+        Some(large.frames.frame())
     }
 
     /// Gives a page that has none a frame.
     #[inline(always)]
     pub(super) fn add(&mut self, key: u64, supply: &mut S) -> Result<Frame, AreaError> {
         supply.charge(1)?;
-        let added = supply
-            .zeroed()
-            .ok_or(AreaError::OutOfMemory)
-            .and_then(|page| {
-                let frame = page.frame();
-                let inserted = self.small.insert(key, Page::Own(page));
-                inserted.map(|_| frame).map_err(|_| AreaError::OutOfMemory)
-            });
-        if added.is_err() {
-            supply.uncharge(1);
+        if let Some(page) = supply.zeroed() {
+            let frame = page.frame();
+            if self.small.insert(key, Page::Own(page)).is_ok() {
+                return Ok(frame);
+            }
         }
-        added
+        supply.uncharge(1);
+        Err(AreaError::OutOfMemory)
     }
 
     /// Gives a whole aligned run one large page, if the area has all of it, nothing is there yet, and there is one.
@@ -153,10 +156,17 @@ impl<S: Supply> Area<S> {
         {
             return None;
         }
-        supply.charge(LARGE_PAGES).ok()?;
-        let added = supply.zeroed_large().and_then(|large| {
-            let frame = large.frame();
-            self.large.insert(first / LARGE_PAGES, large).ok()?;
+        supply.charge(LARGE_PAGES + ROOM).ok()?;
+        supply.uncharge(ROOM);
+        let number = first / LARGE_PAGES;
+        let added = supply.zeroed_large().and_then(|frames| {
+            let frame = frames.frame();
+            let large = LargePage {
+                frames,
+                is_settled: false,
+            };
+            self.large.insert(number, large).ok()?;
+            self.sifted = self.sifted.min(number);
             Some(frame)
         });
         if added.is_none() {

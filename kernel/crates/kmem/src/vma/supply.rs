@@ -38,11 +38,19 @@ pub trait Supply {
     /// A frame with the content of another.
     fn copy_of(&mut self, frame: Frame) -> Option<Self::Small>;
 
+    /// Whether a frame holds nothing but zeros. The answer may be wrong while a mapping can write to it.
+    fn is_zero(&self, frame: Frame) -> bool;
+
     /// Charges pages to the account that pays for the area.
     ///
     /// # Errors
     /// When it has no room for them.
     fn charge(&mut self, pages: u64) -> Result<(), OverLimit>;
+
+    /// Charges frames filled with zeros, for pages that nobody has asked for yet, and puts them into the first places; all are
+    /// empty before. Fewer, or none, when the account or memory comes near its end: these pages are not to be missing
+    /// where they are needed.
+    fn zeroed_ahead(&mut self, places: &mut [Option<Self::Small>]);
 
     /// Takes a charge back.
     fn uncharge(&mut self, pages: u64);

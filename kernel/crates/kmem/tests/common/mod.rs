@@ -1,31 +1,18 @@
 //! Thin wrappers that let `kmem` work on the fake machine.
 
+mod window;
+
+pub use window::Window;
+
 use std::collections::{BTreeSet, HashSet};
 
 use kaddr::{Frame, PhysAddr, PhysRange};
-use kmem::pt::{Flush, FrameSource, Levels, PageTable, TableMemory};
-use ktestkit::{GlobalPages, Machine, Memory, PagingLevels};
+use kmem::pt::{Flush, FrameSource, Levels, PageTable};
+use ktestkit::{GlobalPages, Machine, PagingLevels};
 use proptest::test_runner::Config;
 
 /// Where the frames for tables lie.
 const TABLES: PhysRange = PhysRange::new(PhysAddr::new(0x7000_0000), PhysAddr::new(0x7800_0000));
-
-/// The machine's memory as the page tables see it.
-pub struct Window<'a>(pub &'a mut Memory);
-
-impl TableMemory for Window<'_> {
-    fn read(&self, entry: PhysAddr) -> u64 {
-        self.0.read(entry)
-    }
-
-    fn write(&mut self, entry: PhysAddr, value: u64) {
-        self.0.write(entry, value);
-    }
-
-    fn clear(&mut self, table: Frame) {
-        self.0.fill(table, 0);
-    }
-}
 
 /// Frames for tables, with a count of what is left and a record of what is out.
 pub struct Pool {

@@ -76,6 +76,8 @@ impl Pool for Played {
 enum Op {
     Allocate(usize, usize),
     Free(usize, usize),
+    AllocateMany(usize, usize),
+    FreeMany(usize, usize),
     Large(usize, usize),
     Contiguous(usize, usize, usize),
     Drain,
@@ -86,6 +88,9 @@ fn op() -> impl Strategy<Value = (usize, Op)> {
     let op = prop_oneof![
         8 => (0_usize..6, 1_usize..90).prop_map(|(purpose, count)| Op::Allocate(purpose, count)),
         8 => (any::<usize>(), 1_usize..90).prop_map(|(seed, count)| Op::Free(seed, count)),
+        4 => (0_usize..6, 0_usize..200)
+            .prop_map(|(purpose, count)| Op::AllocateMany(purpose, count)),
+        4 => (any::<usize>(), 0_usize..200).prop_map(|(first, count)| Op::FreeMany(first, count)),
         1 => (0_usize..6, 0_usize..2).prop_map(|(purpose, count)| Op::Large(purpose, count)),
         1 => (0_usize..6, 1_usize..40, 0_usize..6)
             .prop_map(|(purpose, count, align)| Op::Contiguous(purpose, count, 1 << align)),
@@ -135,6 +140,34 @@ proptest! {
                     prop_assert_eq!(pool::free(&pool, frame(number), purpose), Ok(()));
                     prop_assert!(pool::is_free(&pool, frame(number)));
                 },
+                Op::AllocateMany(purpose, count) => {
+                    let purpose = Purpose::ALL[purpose];
+                    let mut places = vec![None; count];
+                    let got = pool::allocate_many(&pool, purpose, 0, &mut places);
+                    prop_assert_eq!(places.iter().take_while(|place| place.is_some()).count(), got);
+                    for got in places.into_iter().flatten() {
+                        prop_assert!(!pool::is_free(&pool, got));
+                        prop_assert_eq!(owned.insert(got.number(), purpose), None);
+                    }
+                    prop_assert!(got == count || owned.len() as u64 == frames);
+                }
+                Op::FreeMany(first, count) => {
+                    let Some(&purpose) = owned.values().nth(first.checked_rem(owned.len()).unwrap_or(0)) else {
+                        continue;
+                    };
+                    let mut places: Vec<_> = owned
+                        .iter()
+                        .filter(|(_, owner)| **owner == purpose)
+                        .map(|(number, _)| Some(frame(*number)))
+                        .take(count)
+                        .collect();
+                    places.insert(places.len() / 2, None);
+                    prop_assert_eq!(pool::free_many(&pool, &places, purpose), Ok(()));
+                    for freed in places.into_iter().flatten() {
+                        prop_assert!(pool::is_free(&pool, freed));
+                        owned.remove(&freed.number());
+                    }
+                }
                 Op::Large(purpose, count) => for _ in 0..count {
                     let purpose = Purpose::ALL[purpose];
                     if let Some(got) = pool::allocate_large(&pool, purpose) {
@@ -289,6 +322,37 @@ fn a_double_free_is_refused_at_last() {
         Err(FreeError::Foreign(foreign))
     );
     assert_eq!(pool::statistics(&pool).used(), 0);
+}
+
+/// Of frames that come back together, those that are refused are told, and all others are free, as they would be one by one.
+#[test]
+fn many_given_back_at_once_are_as_one_by_one() {
+    // In two blocks.
+    let usable = [range(1020 * MIB, 1030 * MIB)];
+    let storage = Box::leak(storage(&usable).into_boxed_slice());
+    let mut shared = FrameAllocator::new(storage, usable.into_iter()).expect("memory");
+    let total = shared.free_frames();
+    let mut places = vec![None; total];
+    assert_eq!(shared.allocate_many(&mut places), total);
+    let foreign = frame(5);
+    let twice = places[0].expect("a frame");
+    let (even, odd): (Vec<_>, Vec<_>) = places
+        .into_iter()
+        .flatten()
+        .partition(|frame| frame.number() % 2 == 0);
+    let mut refused = Vec::new();
+    let back = odd.into_iter().chain([foreign]).chain(even).chain([twice]);
+    shared.free_many(back, |error| refused.push(error));
+    assert_eq!(
+        refused,
+        [FreeError::Foreign(foreign), FreeError::DoubleFree(twice)]
+    );
+    assert_eq!(shared.free_frames(), total);
+    // The groups are whole again, too.
+    assert_eq!(
+        std::iter::from_fn(|| shared.allocate_large()).count(),
+        total / 512
+    );
 }
 
 #[test]

@@ -30,6 +30,7 @@ enum Step {
     Remove(u64),
     RemoveRange(u64, u64),
     Run(u64, u64),
+    Fill(u64, u64),
     Find(u64),
 }
 
@@ -50,6 +51,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => key().prop_map(Step::Remove),
         2 => (key(), key()).prop_map(|(one, other)| Step::RemoveRange(one.min(other), one.max(other))),
         1 => (key(), 1u64..600).prop_map(|(start, len)| Step::Run(start.min(1 << 60), len)),
+        2 => (key(), 0u64..70).prop_map(|(start, count)| Step::Fill(start.min(1 << 60), count)),
         3 => key().prop_map(Step::Find),
     ]
 }
@@ -87,6 +89,17 @@ proptest! {
                         model.insert(key, 7);
                     }
                     tree.drop_reserve();
+                }
+                Step::Fill(start, count) => {
+                    let (nodes, gap) = (tree.nodes(), tree.gap(start, count));
+                    let fresh = |key: &u64| !model.contains_key(key) && *key >> 6 == start >> 6;
+                    let room = (start..start.saturating_add(count)).take_while(fresh).count() as u64;
+                    // All that is free up to the end of the leaf; none where the leaf is not there, as for an only value.
+                    let has_leaf = tree.len() > 1 && model.keys().any(|key| *key >> 6 == start >> 6);
+                    prop_assert!(gap == room || (gap == 0 && !has_leaf));
+                    tree.fill(start, (0..gap).map(|index| Counted::new(index as u32, &alive)));
+                    model.extend((0..gap).map(|index| (start + index, index as u32)));
+                    prop_assert_eq!(tree.nodes(), nodes);
                 }
                 Step::Find(key) => {
                     prop_assert_eq!(tree.find(key).map(|value| value.0), model.get(&key).copied());
@@ -144,4 +157,31 @@ fn a_large_run_needs_no_more_than_what_is_reserved_for_it() {
         }
         assert!(tree.nodes() - before <= 10);
     }
+}
+
+#[test]
+fn a_gap_is_filled_up_to_what_is_there() {
+    let mut tree = PageTree::new();
+    for key in [0, 5, 64] {
+        assert!(tree.insert(key, key).is_ok());
+    }
+    assert_eq!(
+        (tree.gap(1, 60), tree.gap(6, 100), tree.gap(5, 1)),
+        (4, 58, 0)
+    );
+    tree.fill(3, 100..);
+    assert_eq!(tree.len(), 5);
+    assert_eq!(
+        [3, 4, 5].map(|key| tree.find(key).copied()),
+        [Some(100), Some(101), Some(5)]
+    );
+    tree.fill(60, 200..);
+    assert_eq!(
+        [63, 64].map(|key| tree.find(key).copied()),
+        [Some(203), Some(64)]
+    );
+    // There is no place yet.
+    assert_eq!(tree.gap(128, 1), 0);
+    tree.fill(128, 0..);
+    assert!(tree.find(128).is_none());
 }

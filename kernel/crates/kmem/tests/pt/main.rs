@@ -440,3 +440,58 @@ fn errors_say_what_to_do() {
         "{text}"
     );
 }
+
+/// What is shown ahead of faults needs no table, changes nothing that is there, and is counted.
+#[test]
+fn a_fill_takes_free_entries_of_one_table_only() {
+    let mut world = World::new(Levels::Four, 1);
+    let rw = Protection::new(Flags::USER | Flags::WRITE);
+    let frames: Vec<Frame> = (0..16)
+        .filter_map(|index| Frame::from_number(0x5000 + index))
+        .collect();
+    let fill = |world: &mut World, at: u64, protection: Protection| {
+        let memory = &mut Window(&mut world.machine.memory);
+        let mut edit = world.table.edit(memory, &mut world.pool);
+        edit.fill(page(at), &frames, protection)
+    };
+    let shown = |world: &mut World, at: u64| {
+        let memory = &Window(&mut world.machine.memory);
+        let found = world.table.translate(memory, VirtAddr::new(at));
+        found.map(|found| (found.phys.as_u64() >> 12, found.protection))
+    };
+    // Without a table nothing happens.
+    assert_eq!(fill(&mut world, USER, rw), Ok(()));
+    assert_eq!((shown(&mut world, USER), world.pool.out.len()), (None, 1));
+    let end = USER + LARGE;
+    let read = Protection::new(Flags::USER);
+    let first = end - 10 * PAGE_SIZE;
+    for (at, to) in [(first - PAGE_SIZE, 0x1000), (first + 3 * PAGE_SIZE, 0x2000)] {
+        let to = phys(to << 12, PAGE_SIZE);
+        world.map(at, to, read, PageSize::Small).expect("frames");
+    }
+    let tables = world.pool.out.len();
+    world.pool.left = 0;
+    assert_eq!(fill(&mut world, first, rw), Ok(()));
+    for index in 0..10 {
+        let wanted = if index == 3 {
+            (0x2000, read)
+        } else {
+            (0x5000 + index, rw)
+        };
+        let at = first + index * PAGE_SIZE;
+        assert_eq!(shown(&mut world, at), Some(wanted), "page {index}");
+    }
+    assert_eq!(shown(&mut world, end), None);
+    assert_eq!(world.pool.out.len(), tables);
+    // When all of them have gone, so has the table: the count was right.
+    for index in 0..11 {
+        let (_, _, flush) = world.unmap(end - (index + 1) * PAGE_SIZE).expect("mapped");
+        assert_eq!(flush.frees_tables(), index == 10, "page {index}");
+        let memory = &mut Window(&mut world.machine.memory);
+        flush.finish(memory, &mut world.pool);
+    }
+    assert_eq!(world.pool.out.len(), 1);
+    let both = Protection::new(Flags::USER | Flags::WRITE | Flags::EXECUTE);
+    assert_eq!(fill(&mut world, USER, both), Err(MapError::WriteExecute));
+    assert!(fill(&mut world, KERNEL, rw).is_err());
+}

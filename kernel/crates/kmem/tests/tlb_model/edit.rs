@@ -1,11 +1,12 @@
 //! Changes of tables, through the kernel's own [`kmem::pt::Edit`].
 
 use kaddr::{Frame, LARGE, Page, PageSize, PhysAddr, VirtAddr, VirtRange};
-use kmem::pt::{Flush, Protection, Unmapped};
+use kmem::pt::{Flush, PageTable, Protection, Unmapped};
 
-use crate::memory::Window;
+use crate::memory::Pool;
 use crate::ops::Edit;
 use crate::system::{Seen, System};
+use crate::window::Window;
 
 /// A change that was made and has to be followed by a flush.
 #[derive(Debug, Default)]
@@ -21,6 +22,19 @@ impl System {
         (0..self.watched.len())
             .filter(|page| range.contains(self.watched[*page]))
             .collect()
+    }
+
+    /// The tables of a space, or of the kernel's half, and what it takes to change them.
+    fn tables(&mut self, space: Option<usize>) -> (&mut PageTable, Window<'_>, &mut Pool) {
+        let table = match space {
+            Some(space) => self.spaces[space].table.as_mut(),
+            None => Some(&mut self.kernel),
+        };
+        (
+            table.expect("it is not destroyed"),
+            Window(&mut self.machine.memory),
+            &mut self.pool,
+        )
     }
 
     /// Changes the tables of a space, or of the kernel's half.
@@ -43,19 +57,9 @@ impl System {
                 change
             }
             Edit::Protect(protection) => {
-                let Self {
-                    machine,
-                    pool,
-                    kernel,
-                    spaces,
-                    ..
-                } = self;
-                let table = match space {
-                    Some(space) => spaces[space].table.as_mut().expect("it is not destroyed"),
-                    None => kernel,
-                };
+                let (table, mut window, pool) = self.tables(space);
                 let flush = table
-                    .edit(&mut Window(&mut machine.memory), pool)
+                    .edit(&mut window, pool)
                     .protect_range(range, protection)
                     .expect("there is memory");
                 self.note(space, range, |seen| {
@@ -91,21 +95,11 @@ impl System {
     }
 
     pub fn unmap(&mut self, space: Option<usize>, range: VirtRange) -> Change {
-        let Self {
-            machine,
-            pool,
-            kernel,
-            spaces,
-            ..
-        } = self;
-        let table = match space {
-            Some(space) => spaces[space].table.as_mut().expect("it is not destroyed"),
-            None => kernel,
-        };
+        let (table, mut window, pool) = self.tables(space);
         let mut gone = Vec::new();
         let visit = |page: Unmapped| gone.push((page.frame.start().as_u64(), page.size));
         let flush = table
-            .edit(&mut Window(&mut machine.memory), pool)
+            .edit(&mut window, pool)
             .unmap_range(range, visit)
             .expect("there is memory");
         Change { flush, gone }
@@ -166,18 +160,8 @@ impl System {
         size: PageSize,
         protection: Protection,
     ) {
-        let Self {
-            machine,
-            pool,
-            kernel,
-            spaces,
-            ..
-        } = self;
-        let table = match space {
-            Some(space) => spaces[space].table.as_mut().expect("it is not destroyed"),
-            None => kernel,
-        };
-        let mapped = table.edit(&mut Window(&mut machine.memory), pool).map(
+        let (table, mut window, pool) = self.tables(space);
+        let mapped = table.edit(&mut window, pool).map(
             Page::containing(start),
             Frame::starting_at(PhysAddr::new(frame)).expect("a frame"),
             size,

@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::load::LoadStep;
 use crate::ops::{Act, CPUS, Edit, MANY, Step};
 use crate::system::System;
+use crate::window::Window;
 
 /// What a processor is at.
 pub enum Job {
@@ -311,7 +312,7 @@ impl System {
         let change = self.unmap(Some(space), lower);
         self.free(change);
         let table = self.spaces[space].table.take().expect("destroyed once");
-        let memory = &mut crate::memory::Window(&mut self.machine.memory);
+        let memory = &mut Window(&mut self.machine.memory);
         table.destroy(memory, &mut self.pool);
         self.pool.poison(&mut self.machine.memory);
         self.spaces[space].half.now.fill(None);

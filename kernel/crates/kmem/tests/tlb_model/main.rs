@@ -13,6 +13,8 @@ mod memory;
 mod ops;
 mod serve;
 mod system;
+#[path = "../common/window.rs"]
+mod window;
 
 use fault::Fault;
 use kmem::tlb::SLOTS;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use kaddr::{Frame, LARGE, PAGE_SIZE, PageSize, PhysAddr, PhysRange};
-use kmem::pt::{FrameSource, TableMemory};
+use kmem::pt::FrameSource;
 use ktestkit::Memory;
 
 const START: u64 = 0x100_0000;
@@ -16,23 +16,6 @@ pub const RAM: PhysRange = PhysRange::new(PhysAddr::new(START), PhysAddr::new(EN
 const POISON: u64 = START;
 /// Present, writable, for user mode.
 const LEADS_ON: u64 = 7;
-
-/// The machine's memory as the page tables see it.
-pub struct Window<'a>(pub &'a mut Memory);
-
-impl TableMemory for Window<'_> {
-    fn read(&self, entry: PhysAddr) -> u64 {
-        self.0.read(entry)
-    }
-
-    fn write(&mut self, entry: PhysAddr, value: u64) {
-        self.0.write(entry, value);
-    }
-
-    fn clear(&mut self, table: Frame) {
-        self.0.fill(table, 0);
-    }
-}
 
 /// All frames: who is out, and how often each was given back. What was freed last is given out first.
 pub struct Pool {

@@ -10,8 +10,9 @@ use proptest::test_runner::TestCaseError;
 
 use crate::fault::Fault;
 use crate::jobs::Job;
-use crate::memory::{Pool, RAM, Window};
+use crate::memory::{Pool, RAM};
 use crate::ops::{self, CPUS, Edit};
+use crate::window::Window;
 
 /// What a page shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ mod world;
 use std::collections::BTreeMap;
 
 use kaddr::PageSize;
-use kmem::vma::{Access, Area, Change, Kind, Location, ProvideError};
+use kmem::vma::{AHEAD_MAX, Access, Area, Change, Kind, Location, ProvideError};
 use proptest::prelude::*;
 use world::World;
 
@@ -32,10 +32,19 @@ enum Step {
         page: u64,
         large: bool,
     },
+    /// A fault that provides what follows, too.
+    Ahead {
+        area: usize,
+        page: u64,
+        pages: u64,
+        write: Option<u64>,
+    },
     Commit(usize, u64, u64),
     Decommit(usize, u64, u64),
     Resize(usize, u64),
     Snapshot(usize),
+    /// Memory is short: so many large pages are looked into.
+    Pressure(usize, u64),
     Drop(usize),
     Limit(u64),
     Patience(u64),
@@ -53,10 +62,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1u64..6, 1u64..6).prop_map(|(sections, pages)| Step::Guarded(sections, pages)),
         8 => (area.clone(), page(), 1u64..1000, any::<bool>()).prop_map(|(area, page, value, large)| Step::Write { area, page, value, large }),
         4 => (area.clone(), page(), any::<bool>()).prop_map(|(area, page, large)| Step::Read { area, page, large }),
+        6 => (area.clone(), page(), 1u64..20, prop::option::of(1u64..1000))
+            .prop_map(|(area, page, pages, write)| Step::Ahead { area, page, pages, write }),
         2 => (area.clone(), page(), len()).prop_map(|(area, page, len)| Step::Commit(area, page, len)),
         2 => (area.clone(), page(), len()).prop_map(|(area, page, len)| Step::Decommit(area, page, len)),
         2 => (area.clone(), len()).prop_map(|(area, len)| Step::Resize(area, len)),
         3 => area.clone().prop_map(Step::Snapshot),
+        4 => (area.clone(), 1u64..4).prop_map(|(area, pages)| Step::Pressure(area, pages)),
         2 => area.prop_map(Step::Drop),
         1 => (0u64..1500).prop_map(Step::Limit),
         1 => (0u64..30).prop_map(Step::Patience),
@@ -134,6 +146,48 @@ impl Bench {
         Ok(())
     }
 
+    /// Provides a page, and those behind it: they hold what they should, and may be mapped as the first one.
+    fn ahead(
+        &mut self,
+        index: usize,
+        page: u64,
+        pages: u64,
+        write: Option<u64>,
+    ) -> Result<(), TestCaseError> {
+        self.access(index, page, write, false)?;
+        let world = self.world.clone();
+        let (area, model) = &mut self.areas[index];
+        // Once more, as it is there: with what it was when it was new, nothing could tell.
+        let provided = area.provide(page, Access::Read, PageSize::Small, &mut world.clone());
+        let Ok(provided) = provided else {
+            return Ok(());
+        };
+        let (used, charged) = (world.used(), world.0.borrow().charged);
+        let committed = area.committed();
+        let more = area.provide_ahead(page + 1, pages, &provided, &mut world.clone());
+        let more = more.as_slice();
+        prop_assert!(more.len() as u64 <= pages.min(AHEAD_MAX));
+        for (frame, at) in more.iter().zip(page + 1..) {
+            let Location::Page(key) = area.locate(at) else {
+                return Err(TestCaseError::fail(format!("page {at} cannot be had")));
+            };
+            let wanted = model.content.get(&key).copied().unwrap_or(0);
+            prop_assert_eq!(world.read(*frame), wanted, "page {}", at);
+            let after = area.provide(at, Access::Read, PageSize::Small, &mut world.clone());
+            let after = after.expect("it is there");
+            prop_assert_eq!(
+                (after.frame, after.is_writable),
+                (*frame, provided.is_writable)
+            );
+        }
+        // All of them were there, or all are new.
+        let added = area.committed() - committed;
+        prop_assert!(added == 0 || added == more.len() as u64);
+        prop_assert_eq!(world.used() - used, added);
+        prop_assert_eq!(world.0.borrow().charged - charged, added);
+        Ok(())
+    }
+
     fn ring_or_same(area: &Area<World>, start: u64, end: u64) -> Vec<u64> {
         (start..end)
             .filter_map(|page| match area.locate(page) {
@@ -141,6 +195,29 @@ impl Bench {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Splits a large page; what goes is what the model does not have.
+    fn shed(&mut self, index: usize) -> Result<(), TestCaseError> {
+        let world = self.world.clone();
+        let (area, model) = &mut self.areas[index];
+        let Some(first) = area.idle_large() else {
+            return Ok(());
+        };
+        prop_assert_eq!(area.kind(), Kind::Open);
+        let (large, committed) = (area.committed_large(), area.committed());
+        let used = model.content.range(first..first + 512).count() as u64;
+        let is_in_use = area.is_in_use(first, &world);
+        prop_assert_eq!(is_in_use, used == 512);
+        let given = area
+            .shed(first, &mut world.clone())
+            .expect("the host has memory");
+        prop_assert_eq!(given, 512 - used);
+        prop_assert_eq!(area.committed(), committed - given);
+        let split = if is_in_use { 0 } else { 512 };
+        prop_assert_eq!(area.committed_large(), large - split);
+        prop_assert_ne!(area.idle_large(), Some(first), "it is done with");
+        Ok(())
     }
 
     fn run(&mut self, step: Step) -> Result<(), TestCaseError> {
@@ -169,8 +246,20 @@ impl Bench {
             Step::Read { area, page, large } if area < count => {
                 self.access(area, page, None, large)?
             }
+            Step::Pressure(index, pages) if index < count => {
+                for _ in 0..pages {
+                    self.shed(index)?;
+                }
+            }
+            Step::Ahead {
+                area,
+                page,
+                pages,
+                write,
+            } if area < count => self.ahead(area, page, pages, write)?,
             Step::Commit(index, page, pages) if index < count => {
                 let (area, _) = &mut self.areas[index];
+                let missing = area.missing(page, pages);
                 let before = (world.used(), world.0.borrow().charged, area.committed());
                 let result = area.commit(page, pages, &mut supply);
                 if result.is_ok() {
@@ -178,6 +267,10 @@ impl Bench {
                     let keys = Self::ring_or_same(area, page, page + pages).len() as u64;
                     let is_ring = matches!(area.kind(), Kind::Ring { .. });
                     prop_assert!(is_ring || area.committed() >= keys);
+                    let added = area.committed() - before.2;
+                    let guards = pages - keys;
+                    prop_assert!(added <= missing, "{added} of {missing}");
+                    prop_assert!(is_ring || missing <= added + guards);
                 } else {
                     let after = (world.used(), world.0.borrow().charged, area.committed());
                     prop_assert_eq!(before, after, "a commit that failed changed something");

@@ -176,6 +176,105 @@ fn snapshots_share_until_one_side_writes() {
     assert_eq!(world.used(), 0);
 }
 
+/// Provides a page and what follows it; returns how many followed.
+fn touch_ahead(area: &mut Area<World>, page: u64, pages: u64, world: &World) -> usize {
+    let supply = &mut world.clone();
+    let provided = area
+        .provide(page, Access::Write, PageSize::Small, supply)
+        .expect("memory");
+    let more = area.provide_ahead(page + 1, pages, &provided, supply);
+    for frame in more.as_slice() {
+        assert_eq!(world.read(*frame), 0);
+    }
+    more.as_slice().len()
+}
+
+#[test]
+fn pages_ahead_end_where_the_area_does() {
+    let world = World::new(100);
+    let mut area = Area::<World>::open(10).expect("in range");
+    touch(&mut area, 0, &world);
+    assert_eq!(touch_ahead(&mut area, 1, 15, &world), 8);
+    assert_eq!((area.committed(), world.used()), (10, 10));
+    // A section, up to the next guard page: page 6 is one.
+    let mut area = Area::<World>::guarded(2, 5).expect("in range");
+    touch(&mut area, 1, &world);
+    assert_eq!(touch_ahead(&mut area, 2, 15, &world), 3);
+    assert_eq!(touch_ahead(&mut area, 5, 15, &world), 0);
+    // A ring up to the end of its buffer; behind it, what is there is seen again.
+    let mut area = Area::<World>::ring(5).expect("in range");
+    touch(&mut area, 0, &world);
+    assert_eq!(touch_ahead(&mut area, 1, 15, &world), 3);
+    assert_eq!(touch_ahead(&mut area, 4, 15, &world), 5);
+    assert_eq!(touch_ahead(&mut area, 6, 15, &world), 3);
+    assert_eq!(area.committed(), 5);
+}
+
+/// What cannot be had is left out, and is not charged.
+#[test]
+fn pages_ahead_are_left_out_where_they_cannot_be_had() {
+    for (limit, patience, more) in [(u64::MAX, 4, 2), (5, u64::MAX, 3), (2, 2, 0), (7, 100, 5)] {
+        let world = World::new(100);
+        let mut area = Area::<World>::open(40).expect("in range");
+        world.0.borrow_mut().limit = limit;
+        world.0.borrow_mut().patience = patience;
+        touch(&mut area, 0, &world);
+        assert_eq!(touch_ahead(&mut area, 1, 15, &world), more);
+        let all = 2 + more as u64;
+        let charged = world.0.borrow().charged;
+        assert_eq!((area.committed(), world.used(), charged), (all, all, all));
+    }
+}
+
+/// A page that is shared is not copied before somebody writes to it, nor shown with one that may be written to.
+#[test]
+fn pages_ahead_are_not_copied() {
+    let world = World::new(100);
+    let supply = &mut world.clone();
+    let mut area = Area::<World>::open(8).expect("in range");
+    for page in 0..4 {
+        touch(&mut area, page, &world);
+    }
+    let copy = area.snapshot(supply).expect("memory");
+    let own = area
+        .provide(0, Access::Write, PageSize::Small, supply)
+        .expect("memory");
+    assert!(own.is_writable && world.used() == 5);
+    assert!(
+        area.provide_ahead(1, 15, &own, supply)
+            .as_slice()
+            .is_empty()
+    );
+    let shared = area
+        .provide(1, Access::Read, PageSize::Small, supply)
+        .expect("there");
+    assert!(!shared.is_writable);
+    let more = area.provide_ahead(2, 15, &shared, supply);
+    assert_eq!((more.as_slice().len(), world.used()), (2, 5));
+    drop(copy);
+    // Nobody else has them any more.
+    let more = area.provide_ahead(1, 15, &own, supply);
+    assert_eq!(more.as_slice().len(), 3);
+}
+
+#[test]
+fn a_cleared_area_hands_over_what_is_its_own() {
+    let world = World::new(2000);
+    let supply = &mut world.clone();
+    let mut area = Area::<World>::open(2000).expect("in range");
+    touch(&mut area, 3, &world);
+    let copy = area.snapshot(supply).expect("memory");
+    touch(&mut area, 100, &world);
+    let large = area.provide(600, Access::Write, PageSize::Large, supply);
+    assert_eq!(large.expect("memory").size, PageSize::Large);
+    let mut own = Vec::new();
+    area.clear(supply, |page| own.push(page));
+    assert_eq!((own.len(), area.committed(), world.used()), (1, 0, 2));
+    drop((own, area));
+    assert_eq!((world.used(), world.0.borrow().charged), (1, 1));
+    drop(copy);
+}
+
 #[test]
 fn sizes_that_cannot_be_are_refused() {
     for pages in [0, u64::MAX, 1 << 60, kmem::vma::PAGES_MAX + 1] {
@@ -204,4 +303,94 @@ fn sizes_that_cannot_be_are_refused() {
             Err(AreaError::OutOfRange)
         );
     }
+}
+
+fn touch_large(area: &mut Area<World>, page: u64, world: &World) -> Frame {
+    let supply = &mut world.clone();
+    let provided = area
+        .provide(page, Access::Write, PageSize::Large, supply)
+        .expect("memory");
+    assert_eq!(provided.size, PageSize::Large);
+    provided.frame.checked_add(page % 512).expect("small")
+}
+
+#[test]
+fn large_pages_give_back_what_holds_only_zeros() {
+    let world = World::new(4096);
+    let supply = &mut world.clone();
+    let mut area = Area::<World>::open(1536).expect("in range");
+    for page in [3, 512 + 64, 512 + 500] {
+        world.write(touch_large(&mut area, page, &world), page);
+    }
+    // Nobody has written to the third one.
+    touch_large(&mut area, 1024, &world);
+    let mut given = Vec::new();
+    while let Some(first) = area.idle_large() {
+        assert!(!area.is_in_use(first, supply));
+        given.push(area.shed(first, supply).expect("memory"));
+    }
+    assert_eq!(given, [511, 510, 512]);
+    assert_eq!((area.committed(), area.committed_large()), (3, 0));
+    assert_eq!((world.used(), world.0.borrow().charged), (3, 3));
+    for page in 0..1536 {
+        let wanted = if [3, 576, 1012].contains(&page) {
+            page
+        } else {
+            0
+        };
+        assert_eq!(world.read(touch(&mut area, page, &world)), wanted);
+    }
+}
+
+#[test]
+fn large_pages_in_use_stay_whole_and_are_looked_into_once() {
+    let world = World::new(4096);
+    let supply = &mut world.clone();
+    let mut area = Area::<World>::open(1024).expect("in range");
+    for page in 0..1024 {
+        world.write(touch_large(&mut area, page, &world), 1);
+    }
+    assert_eq!(area.idle_large(), Some(0));
+    assert!(area.is_in_use(0, supply));
+    assert_eq!(area.idle_large(), Some(512));
+    // Between the look and the time when nobody can write, the last zeros may go.
+    assert_eq!(area.shed(512, supply), Ok(0));
+    assert_eq!((area.idle_large(), area.committed_large()), (None, 1024));
+    // A new one is looked into.
+    area.decommit(0, 512, supply).expect("open");
+    touch_large(&mut area, 0, &world);
+    assert_eq!(area.idle_large(), Some(0));
+    assert_eq!(area.shed(0, supply), Ok(512));
+    assert_eq!((area.idle_large(), area.committed_large()), (None, 512));
+}
+
+#[test]
+fn pages_that_were_committed_stay() {
+    let world = World::new(4096);
+    let supply = &mut world.clone();
+    let mut area = Area::<World>::open(1024).expect("in range");
+    touch_large(&mut area, 0, &world);
+    touch_large(&mut area, 512, &world);
+    assert_eq!(area.missing(500, 30), 0);
+    area.commit(600, 1, supply).expect("there");
+    assert_eq!(area.idle_large(), Some(0));
+    assert_eq!(area.shed(0, supply), Ok(512));
+    assert_eq!((area.idle_large(), area.committed_large()), (None, 512));
+    assert_eq!(area.missing(500, 30), 12);
+}
+
+/// Else an instruction that needs two pages could get each of them at the expense of the other, for ever.
+#[test]
+fn large_pages_leave_room_for_small_ones() {
+    let world = World::new(4096);
+    let supply = &mut world.clone();
+    world.0.borrow_mut().limit = 512 + 256;
+    let mut area = Area::<World>::open(1024).expect("in range");
+    touch(&mut area, 512, &world);
+    let provided = area.provide(0, Access::Read, PageSize::Large, supply);
+    assert_eq!(provided.expect("memory").size, PageSize::Small);
+    // With one page less in use there is room.
+    area.decommit(0, 1024, supply).expect("open");
+    touch_large(&mut area, 0, &world);
+    assert_eq!(world.0.borrow().charged, 512);
 }

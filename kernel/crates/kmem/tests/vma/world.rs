@@ -163,6 +163,10 @@ impl Supply for World {
         Some(copy)
     }
 
+    fn is_zero(&self, frame: Frame) -> bool {
+        self.read(frame) == 0
+    }
+
     fn charge(&mut self, pages: u64) -> Result<(), OverLimit> {
         let mut state = self.0.borrow_mut();
         let after = state.charged + pages;
@@ -171,6 +175,20 @@ impl Supply for World {
         }
         state.charged = after;
         Ok(())
+    }
+
+    /// Takes no care of what is left: each test says how much there is.
+    fn zeroed_ahead(&mut self, places: &mut [Option<Small>]) {
+        for place in places {
+            if self.charge(1).is_err() {
+                return;
+            }
+            *place = self.zeroed();
+            if place.is_none() {
+                self.uncharge(1);
+                return;
+            }
+        }
     }
 
     fn uncharge(&mut self, pages: u64) {

@@ -3,7 +3,7 @@
 use sys::abi::{Error, process};
 use sys::call;
 
-use crate::area::{Area, Owned, PAGE, R, RW, load};
+use crate::area::{Area, PAGE, R, RW, load};
 use crate::child::{CODE, Child, Code, End};
 use crate::harness::{Env, Must, Outcome};
 use crate::{check, same};
@@ -53,6 +53,29 @@ pub fn reports(env: &Env<'_>) -> Outcome {
     Ok(())
 }
 
+/// A thread whose exception was answered with the end of its process does not run again: it would fault, and report that.
+pub fn end_is_final(env: &Env<'_>) -> Outcome {
+    for round in 0..50 {
+        let child = Child::new(env).must(env, "child")?;
+        let report = child.fault(Code::Read, THERE).must(env, "fault")?;
+        call::exception_resume(child.handle(), report.thread, process::Action::End)
+            .must(env, "end")?;
+        check!(
+            env,
+            !child.reports_again().must(env, "wait")?,
+            "a second report, round {round}"
+        );
+        same!(
+            env,
+            call::exception_resume(child.handle(), report.thread, process::Action::Retry),
+            Err(Error::NotReady),
+            "a second answer"
+        );
+        same!(env, child.end().must(env, "end")?, End::Fault(14), "end");
+    }
+    Ok(())
+}
+
 /// Whoever hears of a fault can mend it, and the thread goes on.
 pub fn handler_resolves(env: &Env<'_>) -> Outcome {
     let child = Child::new(env).must(env, "child")?;
@@ -90,8 +113,7 @@ pub fn ends_process(env: &Env<'_>) -> Outcome {
     );
     let child = Child::new(env).must(env, "child")?;
     child.fault(Code::Read, THERE).must(env, "fault")?;
-    let event = Owned(call::event_create().must(env, "event")?);
-    call::process_on_exception(child.handle(), event.0, 0).must(env, "unbind")?;
+    call::process_on_exception(child.handle(), None, 0).must(env, "unbind")?;
     same!(
         env,
         child.end().must(env, "end")?,

@@ -105,7 +105,7 @@ pub fn deleted_when_unused(env: &Env<'_>) -> Outcome {
 /// The last mapping of an area may be that of a process that ends.
 pub fn last_mapping_dies_with_its_process(env: &Env<'_>) -> Outcome {
     for kill in [true, false] {
-        let before = env.free();
+        let before = env.held();
         let child = Child::new(env).must(env, "child")?;
         let area = Area::open(32).must(env, "create")?;
         call::vm_area_commit(area.handle(), 0, 32 * PAGE).must(env, "commit")?;
@@ -115,7 +115,7 @@ pub fn last_mapping_dies_with_its_process(env: &Env<'_>) -> Outcome {
         drop(area);
         check!(
             env,
-            env.free() + 32 <= before,
+            env.held().frames + 32 <= before.frames,
             "the pages are gone too early"
         );
         if kill {
@@ -136,13 +136,7 @@ pub fn last_mapping_dies_with_its_process(env: &Env<'_>) -> Outcome {
             );
         }
         drop(child);
-        check!(
-            env,
-            env.has_back(before),
-            "{} frames before, {} after",
-            before,
-            env.free()
-        );
+        env.check_back(&before)?;
     }
     Ok(())
 }
@@ -186,7 +180,7 @@ pub fn zeroed_once(env: &Env<'_>) -> Outcome {
 
 /// Areas, mappings and children in a loop: nothing stays.
 pub fn everything_comes_back(env: &Env<'_>) -> Outcome {
-    let before = env.free();
+    let before = env.held();
     for round in 0..10 {
         let area = Area::open(100 + round).must(env, "create")?;
         let view = area.map(env.own, 0, 100, RW).must(env, "map")?;
@@ -201,12 +195,6 @@ pub fn everything_comes_back(env: &Env<'_>) -> Outcome {
             drop(copy);
         }
     }
-    check!(
-        env,
-        env.has_back(before),
-        "{} frames before, {} after",
-        before,
-        env.free()
-    );
+    env.check_back(&before)?;
     Ok(())
 }

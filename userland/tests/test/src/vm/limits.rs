@@ -22,7 +22,7 @@ pub fn commit(env: &Env<'_>) -> Outcome {
         info.memory
     );
     let area = Area::open(BIG / PAGE).must(env, "create")?;
-    let before = env.free();
+    let before = env.held();
     let limit = info.limit & !(PAGE - 1);
     let result = call::vm_area_commit(area.handle(), 0, limit + PAGE);
     check!(
@@ -31,12 +31,7 @@ pub fn commit(env: &Env<'_>) -> Outcome {
         "commit of the limit and a page: {result:?}"
     );
     same!(env, area.info().committed, 0, "committed");
-    check!(
-        env,
-        env.has_back(before),
-        "{before} frames before, {} after",
-        env.free()
-    );
+    env.check_back(&before)?;
     let now = call::process_info(env.own).must(env, "info")?.memory;
     same!(env, now, info.memory, "memory in use");
     Ok(())

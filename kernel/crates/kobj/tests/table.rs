@@ -1,0 +1,232 @@
+//! Single rules of tables: growth to the quota, stale values, sealed tables, the widest and deepest trees.
+#![cfg(not(loom))]
+
+use abi::{Error, Handle, ObjectType, Rights};
+use kobj::{HANDLES_MAX, Leftovers, Named, Object, Reservation, Table, Undelivered};
+use ksync::Arc;
+
+#[derive(Clone)]
+struct Thing(Arc<u32>);
+
+impl Object for Thing {
+    fn kind(&self) -> ObjectType {
+        ObjectType::Event
+    }
+}
+
+fn thing() -> Thing {
+    Thing(Arc::try_new(7).expect("memory"))
+}
+
+fn table(limit: u32) -> Arc<Table<Thing>> {
+    Table::try_new(limit).expect("memory")
+}
+
+fn insert(table: &Arc<Table<Thing>>, thing: &Thing) -> Result<Handle, Error> {
+    let named = Named::new(thing.clone(), Rights::ALL);
+    Table::insert(table, named).map_err(|(_, error)| error)
+}
+
+fn clear(table: &Table<Thing>) {
+    table.seal();
+    let mut from = 0;
+    while !table.clear(&mut from, 1000) {}
+}
+
+#[test]
+fn a_table_grows_to_its_quota_and_no_further() {
+    let (table, thing) = (table(u32::MAX), thing());
+    let handles: Vec<_> = (0..HANDLES_MAX)
+        .map(|_| insert(&table, &thing).expect("room"))
+        .collect();
+    assert_eq!(insert(&table, &thing), Err(Error::TooMany));
+    let all = handles.iter().all(|handle| {
+        let found = table.get(*handle, ObjectType::Event, Rights::ALL);
+        found.is_ok_and(|found| Arc::ptr_eq(&found.0, &thing.0))
+    });
+    assert!(all);
+    for handle in &handles {
+        assert!(table.close(*handle).is_ok());
+        assert!(table.close(*handle).is_err(), "closed twice");
+    }
+    assert_eq!((table.count(), Arc::count(&thing.0)), (0, 1));
+    for _ in 0..HANDLES_MAX {
+        let handle = insert(&table, &thing).expect("room");
+        assert_ne!(handle.generation(), 1, "a value came again");
+    }
+    clear(&table);
+    assert_eq!((table.count(), Arc::count(&thing.0)), (0, 1));
+}
+
+#[test]
+fn a_lower_limit_takes_nothing_away() {
+    let (table, thing) = (table(10), thing());
+    let handles: Vec<_> = (0..10)
+        .map(|_| insert(&table, &thing).expect("room"))
+        .collect();
+    table.set_limit(5);
+    assert_eq!(table.count(), 10);
+    for handle in &handles[..5] {
+        assert_eq!(insert(&table, &thing), Err(Error::TooMany));
+        drop(table.close(*handle));
+    }
+    assert_eq!(insert(&table, &thing), Err(Error::TooMany));
+    drop(table.close(handles[9]));
+    assert!(insert(&table, &thing).is_ok());
+}
+
+#[test]
+fn values_that_were_never_handles_name_nothing() {
+    let (table, thing) = (table(100), thing());
+    let handle = insert(&table, &thing).expect("room");
+    for value in [
+        0,
+        1,
+        handle.0 + 1,
+        handle.0 ^ 1 << 32,
+        1 << 63,
+        u64::MAX,
+        u64::from(u32::MAX),
+    ] {
+        let found = table.get(Handle(value), ObjectType::Event, Rights::NONE);
+        assert_eq!(found.err(), Some(Error::BadHandle), "{value:#x}");
+        assert!(table.close(Handle(value)).is_err());
+    }
+    // The next slot is reserved, and its generation known: it names nothing all the same.
+    let place = Reservation::new(&table).expect("room");
+    assert!(table.close(Handle::new(1, 1)).is_err());
+    assert_eq!(table.count(), 2);
+    drop(place);
+    assert_eq!(table.count(), 1);
+}
+
+#[test]
+fn a_sealed_table_takes_nothing_and_gives_back() {
+    let (from, to, thing) = (table(10), table(10), thing());
+    let handle = insert(&from, &thing).expect("room");
+    let place = Reservation::new(&to).expect("room");
+    let flight = Table::take(&from, handle, Rights::TRANSFER).expect("there");
+    to.seal();
+    assert_eq!(insert(&to, &thing), Err(Error::Ended));
+    assert!(Reservation::new(&to).is_err());
+    let Err(Undelivered::Ended(flight)) = flight.deliver(place) else {
+        panic!("delivered to a sealed table");
+    };
+    assert_eq!((to.count(), from.count()), (0, 1));
+    assert_eq!(flight.put_back(), Ok(handle));
+    assert_eq!(Arc::count(&thing.0), 2);
+    // The sender's table can be gone too.
+    let flight = Table::take(&from, handle, Rights::TRANSFER).expect("there");
+    clear(&from);
+    assert_eq!(flight.put_back(), Err(Error::Ended));
+    assert_eq!((from.count(), Arc::count(&thing.0)), (0, 1));
+}
+
+#[test]
+fn errors_of_derivation_change_nothing() {
+    let (table, thing) = (table(3), thing());
+    let handle = insert(&table, &thing).expect("room");
+    let none = Table::duplicate(&table, handle, Rights::NONE).expect("room");
+    let denied = Table::duplicate(&table, none, Rights::ALL);
+    assert_eq!(denied, Err(Error::AccessDenied));
+    assert_eq!(table.revoke(none).err(), Some(Error::AccessDenied));
+    let wrong = Table::derive(&table, handle, Rights::NONE, |_| {
+        Err(Error::InvalidArgument)
+    });
+    assert_eq!(wrong, Err(Error::InvalidArgument));
+    let wide = Table::derive(&table, none, Rights::NONE, |named| {
+        Ok(Named {
+            rights: Rights::ALL,
+            data: 9,
+            ..named
+        })
+    });
+    let wide = table.any(wide.expect("room"), Rights::NONE).expect("there");
+    assert_eq!((wide.rights, wide.data), (Rights::NONE, 9));
+    drop(wide);
+    assert_eq!(
+        Table::duplicate(&table, handle, Rights::ALL),
+        Err(Error::TooMany)
+    );
+    assert_eq!((table.count(), Arc::count(&thing.0)), (3, 4));
+    clear(&table);
+    assert_eq!((Arc::count(&table), Arc::count(&thing.0)), (1, 1));
+}
+
+/// As many children as there can be, of one parent that closes; and a chain as long.
+#[test]
+fn wide_and_deep_trees_are_revoked() {
+    const MANY: u32 = 60_000;
+    let (parent, child, thing) = (table(u32::MAX), table(u32::MAX), thing());
+    let root = insert(&parent, &thing).expect("room");
+    for is_chain in [false, true] {
+        let middle = Table::duplicate(&parent, root, Rights::ALL).expect("room");
+        let mut last = middle;
+        for _ in 0..MANY {
+            let next = Table::duplicate(&parent, if is_chain { last } else { middle }, Rights::ALL);
+            let flight = Table::take(&parent, next.expect("room"), Rights::TRANSFER);
+            let place = Reservation::new(&child).expect("room");
+            let there = flight.expect("there").deliver(place).ok().expect("sealed");
+            if is_chain {
+                // To go on from here it has to come back.
+                let flight = Table::take(&child, there, Rights::TRANSFER).expect("there");
+                let place = Reservation::new(&parent).expect("room");
+                last = flight.deliver(place).ok().expect("sealed");
+            }
+        }
+        assert!(parent.close(middle).is_ok());
+        assert_eq!(parent.count() + child.count(), MANY + 1);
+        let mut revocation = parent.revoke(root).expect("there");
+        let mut steps = 0;
+        while !revocation.advance(1).expect("there") {
+            steps += 1;
+        }
+        assert!(steps <= 2 * MANY + 1);
+        assert_eq!((parent.count(), child.count()), (1, 0));
+        assert_eq!(Arc::count(&thing.0), 2);
+    }
+    clear(&parent);
+    clear(&child);
+    assert_eq!((Arc::count(&parent), Arc::count(&child)), (1, 1));
+}
+
+/// Each table holds the last reference to the next: they go one after the other, not one within the other.
+#[test]
+fn a_long_chain_of_tables_is_cleared_on_a_short_stack() {
+    const TABLES: u32 = 20_000;
+    static LEFT: Leftovers<Chain> = Leftovers::new();
+
+    struct Holder(Arc<Table<Chain>>);
+    impl Drop for Holder {
+        fn drop(&mut self) {
+            LEFT.clear(&self.0);
+        }
+    }
+    #[derive(Clone)]
+    struct Chain(
+        #[expect(dead_code, reason = "kept for its drop")] Arc<Holder>,
+        #[expect(dead_code, reason = "counts the links")] Arc<u32>,
+    );
+    impl Object for Chain {
+        fn kind(&self) -> ObjectType {
+            ObjectType::Process
+        }
+    }
+
+    let thread = std::thread::Builder::new().stack_size(64 << 10);
+    let check = thread.spawn(|| {
+        let count = Arc::try_new(0).expect("memory");
+        let holder = || Arc::try_new(Holder(Table::try_new(5).expect("memory"))).expect("memory");
+        let mut first = holder();
+        for _ in 0..TABLES {
+            let next = holder();
+            let named = Named::new(Chain(first, count.clone()), Rights::NONE);
+            assert!(Table::insert(&next.0, named).is_ok());
+            first = next;
+        }
+        assert_eq!(Arc::count(&count), TABLES as usize + 1);
+        drop(first);
+        assert_eq!(Arc::count(&count), 1);
+    });
+    check.expect("a thread").join().expect("cleared");
+}

@@ -1,0 +1,80 @@
+//! What a thread carries for the queue that it is in: its links and its standing.
+//!
+//! The queues are intrusive: a thread that becomes runnable needs no memory, and leaves a queue in constant time wherever it
+//! stands there.
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::priority::Priority;
+
+/// Names a thread: a small copy, such as a pointer, through which its [`Node`] is found.
+pub trait Task: Copy + Eq {
+    /// The thread's own node. Always the same one.
+    fn node(&self) -> &Node<Self>;
+}
+
+/// Where a thread is, as seen from the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In no queue.
+    Absent,
+    /// In the list of its level.
+    Waiting,
+    /// It runs.
+    Current,
+}
+
+/// A thread's place in a run queue. It belongs to the queue that the thread is in, and is touched with that queue's lock held;
+/// while the thread is in none, it belongs to whoever makes it runnable.
+#[derive(Debug)]
+pub struct Node<T: Copy> {
+    pub(crate) next: Cell<Option<T>>,
+    pub(crate) previous: Cell<Option<T>>,
+    pub(crate) place: Cell<Place>,
+    /// The priority that it was given.
+    pub(crate) base: Cell<Priority>,
+    /// The priority that it has now.
+    pub(crate) level: Cell<Priority>,
+    /// What is left of its quantum; 0 when it has none yet at this level.
+    pub(crate) left_ns: Cell<u64>,
+    /// Since when it would be waiting at this level, had it waited without a break.
+    pub(crate) since_ns: Cell<u64>,
+    /// How long it has run, ever. Written by its queue only, read by anybody.
+    ran_ns: AtomicU64,
+}
+
+impl<T: Copy> Node<T> {
+    /// The node of a thread that is in no queue.
+    pub const fn new() -> Self {
+        Self {
+            next: Cell::new(None),
+            previous: Cell::new(None),
+            place: Cell::new(Place::Absent),
+            base: Cell::new(Priority::NORMAL),
+            level: Cell::new(Priority::NORMAL),
+            left_ns: Cell::new(0),
+            since_ns: Cell::new(0),
+            ran_ns: AtomicU64::new(0),
+        }
+    }
+
+    /// For how long the thread has run, in nanoseconds, as far as its queue has counted: all of it when it does not run. To be
+    /// asked by anybody.
+    pub fn ran_ns(&self) -> u64 {
+        self.ran_ns.load(Ordering::Relaxed)
+    }
+
+    /// It has run so long. With the lock of its queue held, so that nobody else writes.
+    #[inline(always)]
+    pub(crate) fn add_ran_ns(&self, ran_ns: u64) {
+        let sum = self.ran_ns.load(Ordering::Relaxed).wrapping_add(ran_ns);
+        self.ran_ns.store(sum, Ordering::Relaxed);
+    }
+}
+
+impl<T: Copy> Default for Node<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}

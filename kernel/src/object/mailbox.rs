@@ -1,0 +1,479 @@
+//! Mailboxes: synchronous calls from thread to thread.
+//!
+//! A *caller* sends a message and waits for the answer; a *server* receives messages, one at a time, and answers. A message is a tag
+//! and a few words, which lie in the registers of the threads: they are copied from the frame of one to that of the other, by the one
+//! of the two that runs, while the other is blocked and cannot go on ([`crate::sched::thread::Thread::frame`]).
+//!
+//! With a server waiting, a caller hands the processor straight to it, and back comes the processor with the answer: no run queue
+//! is touched on either way.
+//!
+//! While a server is at work it has the highest priority of those who wait for it ([`chain`]).
+//!
+//! Each thread that waits here takes itself out of the mailbox, with its lock, before it goes on; so it is alive while it is in one
+//! of the lists. Who answers has a counted reference to the caller ([`ReplyRight`]).
+
+mod chain;
+mod deferred;
+mod long;
+mod reply;
+
+use core::cell::Cell;
+use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use abi::Error;
+use ksched::{Node, Task, WaitQueue};
+use ksync::{AllocError, Answer, Arc, Call, Serial};
+use ktrace::Group;
+
+pub use deferred::{Reply, detach, is_serving};
+use long::Long;
+pub use long::{accept, eighth_word, load, set_buffer, store};
+pub use reply::reply;
+use reply::{ReplyRight, copy_message, run_answered};
+
+use super::Binding;
+use crate::arch::current::{IrqLock, time};
+use crate::locks;
+use crate::sched::alarm::{self, NEVER};
+use crate::sched::thread::Thread;
+use crate::sched::{self, Ready, Woken};
+use crate::trace;
+
+/// A thread in a list of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting(Ready);
+
+impl Waiting {
+    /// A thread that waits in a mailbox, or looks for itself there.
+    ///
+    /// # Safety
+    /// It runs, or the caller knows that it cannot go on (invariant 14).
+    #[inline]
+    unsafe fn new(thread: &Thread) -> Self {
+        // SAFETY: it takes itself out of the list before it goes on (caller).
+        Self(unsafe { Ready::of(thread) })
+    }
+}
+
+impl Task for Waiting {
+    fn node(&self) -> &Node<Self> {
+        &self.0.thread().ipc.node
+    }
+}
+
+/// What a thread knows of its calls and of those that it serves.
+///
+/// The `Cell`s are the thread's own, but for what the one who delivers a message to it writes: that one holds the lock of the mailbox in
+/// whose list the thread was.
+pub struct Ipc {
+    node: Node<Waiting>,
+    /// The call that it makes.
+    call: Call,
+    /// The badge of the handle that it calls by.
+    badge: Cell<u64>,
+    /// The mailbox that it calls, while it waits for the answer: for those who pass a priority on.
+    target: AtomicPtr<Mailbox>,
+    /// A message has been delivered to it.
+    is_received: AtomicBool,
+    /// Why its call was rejected, if it was.
+    rejection: Cell<Error>,
+    /// The words of its messages that do not fit into registers.
+    long: Long,
+    /// The call that it serves.
+    reply: Cell<Option<ReplyRight>>,
+    /// The mailbox that this call came by.
+    serves: AtomicPtr<Mailbox>,
+}
+
+impl Ipc {
+    /// That of a thread which has neither called nor served.
+    pub const fn new() -> Self {
+        Self {
+            node: Node::new(),
+            call: Call::new(),
+            badge: Cell::new(0),
+            target: AtomicPtr::new(core::ptr::null_mut()),
+            is_received: AtomicBool::new(false),
+            rejection: Cell::new(Error::NotTaken),
+            long: Long::new(),
+            reply: Cell::new(None),
+            serves: AtomicPtr::new(core::ptr::null_mut()),
+        }
+    }
+
+    /// Whether a message was delivered to the thread that it has not taken yet.
+    pub fn is_received(&self) -> bool {
+        self.is_received.load(Ordering::Relaxed)
+    }
+
+    /// The number of the call that the thread makes.
+    pub fn serial(&self) -> Serial {
+        self.call.serial()
+    }
+}
+
+struct State {
+    /// Threads whose message nobody has received yet.
+    callers: WaitQueue<Waiting>,
+    /// Threads that wait for a message.
+    servers: WaitQueue<Waiting>,
+    /// Nobody can receive any more.
+    is_closed: bool,
+    /// Set when a message comes and nobody waits for it.
+    readable: Option<Binding>,
+    /// The one who received last: it gets the priority of those who wait meanwhile.
+    last_server: Option<Arc<Thread>>,
+}
+
+/// A mailbox object.
+pub struct Mailbox {
+    state: IrqLock<State, locks::Mailbox>,
+}
+
+/// What a handle of a mailbox names: the one side or the other.
+#[derive(Clone)]
+pub enum End {
+    /// To call by, only.
+    Client(Arc<Mailbox>),
+    /// To receive by.
+    Server(Arc<Receiver>),
+}
+
+/// What all handles have in common by which messages can be received. When it goes, nobody can any more.
+pub struct Receiver {
+    mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.mailbox.close();
+    }
+}
+
+impl End {
+    /// The mailbox itself, which does not keep it open.
+    #[inline]
+    pub fn into_mailbox(self) -> Arc<Mailbox> {
+        match self {
+            Self::Client(mailbox) => mailbox,
+            Self::Server(receiver) => receiver.mailbox.clone(),
+        }
+    }
+
+    /// The address of the mailbox.
+    pub fn address(&self) -> u64 {
+        match self {
+            Self::Client(mailbox) => mailbox.as_ptr() as u64,
+            Self::Server(receiver) => receiver.mailbox.as_ptr() as u64,
+        }
+    }
+}
+
+impl Mailbox {
+    /// A mailbox without messages: its receiving end.
+    ///
+    /// # Errors
+    /// When memory is short.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "nobody has a mailbox but by an end of it"
+    )]
+    pub fn new() -> Result<End, AllocError> {
+        let mailbox = Arc::try_new(Self {
+            state: IrqLock::new(State {
+                callers: WaitQueue::new(),
+                servers: WaitQueue::new(),
+                is_closed: false,
+                readable: None,
+                last_server: None,
+            }),
+        })?;
+        Ok(End::Server(Arc::try_new(Receiver { mailbox })?))
+    }
+
+    /// Calls with the message in the running thread's registers, and waits for the answer, which comes there, too; at the
+    /// latest until a time on the monotonic clock, in nanoseconds.
+    ///
+    /// # Errors
+    /// `PeerClosed` when nobody can receive or answer the message any more; why it could not be taken; `TimedOut`, `OutOfMemory`;
+    /// `Ended` when the thread must end.
+    #[inline]
+    pub fn call(&self, badge: u64, until_ns: u64) -> Result<(), Error> {
+        let caller = sched::current_ref();
+        let ipc = &caller.ipc;
+        ipc.call.begin();
+        ipc.badge.set(badge);
+        chain::enter(caller, self);
+        let server = {
+            let mut state = self.state.lock();
+            if state.is_closed {
+                Err(Error::PeerClosed)
+            } else {
+                Ok(self.send(&mut state, caller))
+            }
+        };
+        let result = match server {
+            Ok(Sent::Delivered(server)) => {
+                match server {
+                    // With a deadline the thread blocks below, where it sets an alarm.
+                    Some(server) if until_ns != NEVER => {
+                        if trace::is_on(Group::Ipc) {
+                            trace::deliver(caller, server.thread().id);
+                        }
+                        sched::run(server);
+                    }
+                    Some(server) => sched::hand_off(server),
+                    None if until_ns != NEVER => {}
+                    None => sched::block(),
+                }
+                self.wait_for_answer(caller, until_ns)
+            }
+            Ok(Sent::Queued) => {
+                chain::pass_on(self, caller.priority());
+                let blocked = alarm::block_until(until_ns);
+                let gave_up = blocked.map_err(|_| Error::OutOfMemory);
+                gave_up.and_then(|()| self.wait_for_answer(caller, until_ns))
+            }
+            Err(error) => Err(error),
+        };
+        let result = result.or_else(|error| self.give_up(caller, error));
+        chain::leave(caller);
+        match result? {
+            Answer::Given => Ok(()),
+            Answer::Refused => Err(Error::PeerClosed),
+            Answer::Rejected => Err(caller.ipc.rejection.get()),
+        }
+    }
+
+    /// Gives a caller's message to a server that waits, or lets it wait for one.
+    #[inline]
+    fn send(&self, state: &mut State, caller: &Thread) -> Sent {
+        match state.servers.pop() {
+            Some(Waiting(server)) => {
+                let thread = server.thread();
+                self.deliver(state, caller, thread);
+                // With the lock held: it may have been woken by somebody else, and would end as soon as it has the lock.
+                Sent::Delivered(server.wake())
+            }
+            None => {
+                // SAFETY: the running thread.
+                let waiting = unsafe { Waiting::new(caller) };
+                state.callers.push(waiting, caller.priority());
+                if trace::is_on(Group::Ipc) {
+                    trace::queue(self, caller);
+                }
+                if let Some(binding) = &state.readable {
+                    binding.signal();
+                }
+                Sent::Queued
+            }
+        }
+    }
+
+    /// Gives a caller's message, and the right to answer, to a server. One of the two runs; the other was taken from a list just now.
+    #[inline]
+    fn deliver(&self, state: &mut State, caller: &Thread, server: &Thread) {
+        let ipc = &server.ipc;
+        // SAFETY: the lock of the mailbox is held, which the one who does not run needs to go on (invariant 13).
+        unsafe {
+            copy_message(caller.frame(), server.frame());
+            (*server.frame()).rdi = caller.ipc.badge.get();
+        }
+        ipc.reply.set(Some(ReplyRight {
+            // SAFETY: as above: neither of the two ends meanwhile.
+            caller: unsafe { sched::counted(caller) },
+            serial: caller.ipc.call.serial(),
+        }));
+        ipc.serves
+            .store(core::ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
+        let urgent = state
+            .callers
+            .best()
+            .map_or(caller.priority(), |best| best.min(caller.priority()));
+        server.inherit(urgent);
+        let is_same = |last: &Arc<Thread>| core::ptr::eq(last.as_ptr(), server);
+        if !state.last_server.as_ref().is_some_and(is_same) {
+            // SAFETY: as above.
+            state.last_server = Some(unsafe { sched::counted(server) });
+        }
+        ipc.is_received.store(true, Ordering::Release);
+    }
+
+    /// Waits until the call has been answered, blocking first only if it has not.
+    #[inline]
+    fn wait_for_answer(&self, caller: &Thread, until_ns: u64) -> Result<Answer, Error> {
+        loop {
+            if let Some(answer) = caller.ipc.call.ended() {
+                return Ok(answer);
+            }
+            check_waiting(until_ns)?;
+            alarm::block_until(until_ns).map_err(|_| Error::OutOfMemory)?;
+        }
+    }
+
+    /// A caller waits no more, for this reason, and its call is not over. What came at the last moment counts.
+    #[cold]
+    fn give_up(&self, caller: &Thread, error: Error) -> Result<Answer, Error> {
+        // SAFETY: the running thread.
+        let waiting = unsafe { Waiting::new(caller) };
+        self.state.lock().callers.remove(waiting);
+        caller.ipc.call.give_up().ok_or(error)
+    }
+
+    /// Waits for a message, which comes in the running thread's registers; at the latest until a time on the monotonic clock. A call
+    /// that the thread has not answered is refused.
+    ///
+    /// # Errors
+    /// `PeerClosed` when the last handle to receive by was closed; `TimedOut`, `OutOfMemory`, `Ended`.
+    pub fn receive(&self, until_ns: u64) -> Result<(), Error> {
+        let server = sched::current_ref();
+        let before = server.priority();
+        drop(server.end_service());
+        let received = self.look_for_message(server).and_then(|is_there| {
+            if is_there {
+                return Ok(());
+            }
+            self.wait_for_message(server, until_ns)
+        });
+        sched::follow_priority(server, before);
+        received
+    }
+
+    /// Answers the call that the running thread serves, if there is one, with the message in its registers, and waits for the next.
+    /// A caller that waits no more is no error.
+    ///
+    /// # Errors
+    /// As [`Self::receive`], without a deadline; those of long answers: then nothing was received, and the thread serves the call still.
+    #[inline]
+    pub fn reply_and_receive(&self) -> Result<(), Error> {
+        let server = sched::current_ref();
+        let before = server.priority();
+        let caller = match server.answer() {
+            Ok(caller) => caller,
+            Err(Error::NotReady | Error::PeerClosed) => None,
+            Err(error) => return Err(error),
+        };
+        let found = self.look_for_message(server);
+        match (found, caller) {
+            (Ok(false), Some(caller)) => sched::hand_off(caller),
+            (Ok(false), None) => sched::block(),
+            (_, caller) => {
+                if let Some(caller) = caller {
+                    run_answered(caller);
+                }
+                sched::follow_priority(server, before);
+                return found.map(|_| ());
+            }
+        }
+        self.wait_for_message(server, NEVER)
+    }
+
+    /// Takes the most urgent message, or puts the thread on the list of those who wait for one; whether there was one.
+    #[inline(always)]
+    fn look_for_message(&self, server: &Thread) -> Result<bool, Error> {
+        let mut state = self.state.lock();
+        if state.is_closed {
+            return Err(Error::PeerClosed);
+        }
+        if let Some(Waiting(caller)) = state.callers.pop() {
+            self.deliver(&mut state, caller.thread(), server);
+            if trace::is_on(Group::Ipc) {
+                trace::deliver(caller.thread(), server.id);
+            }
+            server.ipc.is_received.store(false, Ordering::Relaxed);
+            return Ok(true);
+        }
+        // SAFETY: the running thread.
+        let waiting = unsafe { Waiting::new(server) };
+        state.servers.push(waiting, server.priority());
+        Ok(false)
+    }
+
+    /// Waits until a message was delivered, blocking first only if none was.
+    #[inline(always)]
+    fn wait_for_message(&self, server: &Thread, until_ns: u64) -> Result<(), Error> {
+        while !server.ipc.is_received.load(Ordering::Acquire) {
+            let error = match check_waiting(until_ns) {
+                Err(error) => Some(error),
+                Ok(()) if self.state.lock().is_closed => Some(Error::PeerClosed),
+                Ok(()) => match alarm::block_until(until_ns) {
+                    Ok(()) => None,
+                    Err(_) => Some(Error::OutOfMemory),
+                },
+            };
+            if let Some(error) = error {
+                let error = self.forget(server, error);
+                if server.ipc.is_received.load(Ordering::Acquire) {
+                    break;
+                }
+                return Err(error);
+            }
+        }
+        server.ipc.is_received.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Takes a server off the list. Afterwards nothing is delivered to it any more; something may have been.
+    #[cold]
+    fn forget(&self, server: &Thread, error: Error) -> Error {
+        // SAFETY: the running thread.
+        let waiting = unsafe { Waiting::new(server) };
+        self.state.lock().servers.remove(waiting);
+        error
+    }
+
+    /// Sets what happens when a message comes that nobody waits for; at once if there is one.
+    pub fn on_readable(&self, binding: Option<Binding>) {
+        let old = {
+            let mut state = self.state.lock();
+            if !state.callers.is_empty()
+                && let Some(binding) = &binding
+            {
+                binding.signal();
+            }
+            core::mem::replace(&mut state.readable, binding)
+        };
+        drop(old);
+    }
+
+    /// Nobody can receive any more: whoever waits, on either side, is told.
+    pub fn close(&self) {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        while let Some(Waiting(caller)) = state.callers.pop() {
+            let call = &caller.thread().ipc.call;
+            let serial = call.serial();
+            if call.claim(serial) {
+                call.finish(serial, Answer::Refused);
+            }
+            // With the lock held: the caller takes it before it goes on.
+            sched::wake_ready(caller);
+        }
+        while let Some(Waiting(server)) = state.servers.pop() {
+            sched::wake_ready(server);
+        }
+        let forgotten = (state.readable.take(), state.last_server.take());
+        drop(state);
+        drop(forgotten);
+    }
+}
+
+/// What became of a message.
+enum Sent {
+    /// A server has it, and is to be made to run if it is here.
+    Delivered(Option<Woken>),
+    /// It waits for a server.
+    Queued,
+}
+
+/// Whether a thread may go on waiting.
+#[inline]
+fn check_waiting(until_ns: u64) -> Result<(), Error> {
+    if sched::current_must_end() {
+        return Err(Error::Ended);
+    }
+    if until_ns != NEVER && time::now_ns() >= until_ns {
+        return Err(Error::TimedOut);
+    }
+    Ok(())
+}
