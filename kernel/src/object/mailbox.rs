@@ -213,7 +213,8 @@ impl Mailbox {
             }
         };
         let result = match server {
-            Ok(Sent::Delivered(server)) => {
+            Ok(Sent::Delivered(server, last)) => {
+                drop(last);
                 match server {
                     // With a deadline the thread blocks below, where it sets an alarm.
                     Some(server) if until_ns != NEVER => {
@@ -250,10 +251,9 @@ impl Mailbox {
     fn send(&self, state: &mut State, caller: &Thread) -> Sent {
         match state.servers.pop() {
             Some(Waiting(server)) => {
-                let thread = server.thread();
-                self.deliver(state, caller, thread);
+                let last = self.deliver(state, caller, server.thread());
                 // With the lock held: it may have been woken by somebody else, and would end as soon as it has the lock.
-                Sent::Delivered(server.wake())
+                Sent::Delivered(server.wake(), last)
             }
             None => {
                 // SAFETY: the running thread.
@@ -271,8 +271,10 @@ impl Mailbox {
     }
 
     /// Gives a caller's message, and the right to answer, to a server. One of the two runs; the other was taken from a list just now.
+    /// Gives the server before this one, which may go when that reference is dropped: with the lock open.
     #[inline]
-    fn deliver(&self, state: &mut State, caller: &Thread, server: &Thread) {
+    #[must_use]
+    fn deliver(&self, state: &mut State, caller: &Thread, server: &Thread) -> Option<Arc<Thread>> {
         let ipc = &server.ipc;
         // SAFETY: the lock of the mailbox is held, which the one who does not run needs to go on (invariant 13).
         unsafe {
@@ -292,11 +294,14 @@ impl Mailbox {
             .map_or(caller.priority(), |best| best.min(caller.priority()));
         server.inherit(urgent);
         let is_same = |last: &Arc<Thread>| core::ptr::eq(last.as_ptr(), server);
-        if !state.last_server.as_ref().is_some_and(is_same) {
+        let last = if state.last_server.as_ref().is_some_and(is_same) {
+            None
+        } else {
             // SAFETY: as above.
-            state.last_server = Some(unsafe { sched::counted(server) });
-        }
+            state.last_server.replace(unsafe { sched::counted(server) })
+        };
         ipc.is_received.store(true, Ordering::Release);
+        last
     }
 
     /// Waits until the call has been answered, blocking first only if it has not.
@@ -376,11 +381,13 @@ impl Mailbox {
             return Err(Error::PeerClosed);
         }
         if let Some(Waiting(caller)) = state.callers.pop() {
-            self.deliver(&mut state, caller.thread(), server);
+            let last = self.deliver(&mut state, caller.thread(), server);
             if trace::is_on(Group::Ipc) {
                 trace::deliver(caller.thread(), server.id);
             }
             server.ipc.is_received.store(false, Ordering::Relaxed);
+            drop(state);
+            drop(last);
             return Ok(true);
         }
         // SAFETY: the running thread.
@@ -460,8 +467,8 @@ impl Mailbox {
 
 /// What became of a message.
 enum Sent {
-    /// A server has it, and is to be made to run if it is here.
-    Delivered(Option<Woken>),
+    /// A server has it, and is to be made to run if it is here. Then the one who received before, if it was another.
+    Delivered(Option<Woken>, Option<Arc<Thread>>),
     /// It waits for a server.
     Queued,
 }

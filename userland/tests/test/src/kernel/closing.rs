@@ -12,7 +12,7 @@ use super::orders::Orders;
 use super::worker::{Body, Worker};
 use super::{MS, mailbox, rest, soon, until};
 use crate::area::Owned;
-use crate::child::{Child, End};
+use crate::child::{Child, Code, End};
 use crate::harness::{Env, Failed, Must, Outcome};
 use crate::{check, same};
 
@@ -168,6 +168,51 @@ pub fn server_process_ends(env: &Env<'_>) -> Outcome {
     );
     same!(env, waiting.join(), Err(Error::PeerClosed), "second call");
     same!(env, call_by(client.0), Err(Error::PeerClosed), "third call");
+    Ok(())
+}
+
+/// A mailbox names the thread that received last, which may be all that is left of a process: it goes when another one receives, be it
+/// a thread that finds a message or one that waits for it. (The checked kernel sees whether a lock is held then.)
+pub fn server_replaced(env: &Env<'_>) -> Outcome {
+    let mailbox = mailbox(env)?;
+    let client = badge(env, &mailbox)?;
+    let calls = Body::new(|| call_by(client.0));
+    for is_waiting in [true, false] {
+        let child = Child::new(env).must(env, "child")?;
+        let copy = call::handle_duplicate(mailbox.0, Rights::ALL).must(env, "copy")?;
+        let there = call::handle_give(child.handle(), copy).must(env, "give")?;
+        child.start(Code::Invert, there.0).must(env, "start")?;
+        same!(env, call_by(client.0), Ok(1), "the child's answer");
+        call::process_kill(child.handle(), 1).must(env, "kill")?;
+        child.end().must(env, "end")?;
+        drop(child);
+        let serves = Body::new(|| {
+            message::receive(mailbox.0, soon())?;
+            message::reply(mailbox.0, &Message::new(2, &[])).map(|()| 0)
+        });
+        if is_waiting {
+            let server = Worker::start(env.own, ANY_CPU, &serves).must(env, "server")?;
+            server.reach(WAITING).must(env, "it waits")?;
+            same!(
+                env,
+                call_by(client.0),
+                Ok(2),
+                "the answer of one that waits"
+            );
+            same!(env, server.join(), Ok(0), "the server");
+        } else {
+            let caller = Worker::start(env.own, ANY_CPU, &calls).must(env, "caller")?;
+            caller.reach(WAITING).must(env, "it waits")?;
+            message::receive(mailbox.0, soon()).must(env, "receive")?;
+            message::reply(mailbox.0, &Message::new(2, &[])).must(env, "reply")?;
+            same!(
+                env,
+                caller.join(),
+                Ok(2),
+                "the answer of one that came later"
+            );
+        }
+    }
     Ok(())
 }
 

@@ -116,6 +116,7 @@ const TESTS: &[Test] = &[
     ("close-with-the-last-server", closing::with_the_last_server),
     ("close-server-thread-ends", closing::server_thread_ends),
     ("close-server-process-ends", closing::server_process_ends),
+    ("close-server-replaced", closing::server_replaced),
     ("close-revoked-client", closing::revoked_client),
     ("close-revoked-server", closing::revoked_server),
     ("futex-wait-and-wake", futexes::wait_and_wake),
