@@ -371,15 +371,18 @@ impl Process {
         leftover::clear(&self.handles);
         self.exceptions.lock().clear();
         self.space.clear();
-        let (waiters, on_exit) = {
+        let (waiters, gone) = {
             let mut state = self.state.lock();
             state.phase = Phase::Ended(exit);
-            (core::mem::take(&mut state.waiters), state.on_exit.take())
+            let listed = self.leave_running();
+            let on_exit = state.on_exit.take();
+            // With the lock held: whoever finds that it has ended finds the bits set, and may take them for good.
+            if let Some(binding) = &on_exit {
+                binding.signal();
+            }
+            (core::mem::take(&mut state.waiters), (listed, on_exit))
         };
-        drop(self.leave_running());
-        if let Some(binding) = on_exit {
-            binding.signal();
-        }
+        drop(gone);
         for waiter in waiters {
             sched::wake(&waiter);
         }

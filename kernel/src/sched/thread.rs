@@ -349,10 +349,15 @@ impl Thread {
 
     /// It runs no user code any more.
     pub(super) fn note_end(&self) {
-        let old = core::mem::replace(&mut *self.exit.lock(), ExitState::Ended);
-        if let ExitState::Alive(Some(binding)) = old {
-            binding.signal();
-        }
+        let old = {
+            let mut exit = self.exit.lock();
+            // With the lock held: whoever finds that it has ended finds the bits set, and may take them for good.
+            if let ExitState::Alive(Some(binding)) = &*exit {
+                binding.signal();
+            }
+            core::mem::replace(&mut *exit, ExitState::Ended)
+        };
+        drop(old);
     }
 
     /// Whether a CPU stands on its stack.

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use sys::abi::process::ANY_CPU;
+use sys::abi::process::{ANY_CPU, RUNNING};
 use sys::abi::thread::{ENDED, SUSPENDED, WAITING};
 use sys::abi::{Error, Handle, NEVER, Rights, Sysno};
 use sys::call;
@@ -12,7 +12,7 @@ use super::orders::Orders;
 use super::worker::{Body, Worker};
 use super::{MS, event, mailbox, rest, soon, until};
 use crate::area::{Area, Owned, PAGE, RW, load};
-use crate::child::{Child, Code, End};
+use crate::child::{Child, Code, End, words};
 use crate::harness::{Env, Must, Outcome};
 use crate::{check, same};
 
@@ -254,6 +254,35 @@ pub fn gives_everything_back(env: &Env<'_>) -> Outcome {
             after <= before + KEPT,
             "round {round}: {after} pages are used, {before} before"
         );
+    }
+    Ok(())
+}
+
+/// Whoever sees that a thread or a process has ended finds the bits set that its end sets, so that they can be taken for good: they do
+/// not come later, when the bit may mean another one.
+pub fn seen_is_told(env: &Env<'_>) -> Outcome {
+    const ROUNDS: u64 = 200;
+    const THREAD: u64 = 1;
+    const PROCESS: u64 = 2;
+    let event = event(env)?;
+    for round in 0..ROUNDS {
+        let child = Child::new(env).must(env, "child")?;
+        let status = words(env, &child, &[round]).must(env, "words")?;
+        call::process_on_exit(child.handle(), Some(event.0), PROCESS).must(env, "bind")?;
+        let thread = child.spawn_suspended(Code::Read, status, ANY_CPU);
+        let thread = thread.must(env, "thread")?;
+        call::thread_on_exit(thread.0, Some(event.0), THREAD).must(env, "bind")?;
+        call::thread_resume(thread.0).must(env, "resume")?;
+        while call::thread_info(thread.0).must(env, "info")?.state != ENDED {
+            call::thread_yield();
+        }
+        let found = call::event_take(event.0, THREAD);
+        same!(env, found, Ok(THREAD), "bits of a thread, round {round}");
+        while call::process_info(child.handle()).must(env, "info")?.state == RUNNING {
+            call::thread_yield();
+        }
+        let found = call::event_take(event.0, PROCESS);
+        same!(env, found, Ok(PROCESS), "bits of a process, round {round}");
     }
     Ok(())
 }

@@ -74,6 +74,7 @@ const TESTS: &[Test] = &[
     ("kill-suspended", ends::suspended),
     ("kill-a-process-in-all-states", ends::process_in_all_states),
     ("exit-gives-everything-back", ends::gives_everything_back),
+    ("exit-seen-is-told", ends::seen_is_told),
     ("priority-order", order::priorities),
     ("priority-preempts", order::preempts),
     ("priority-low-is-not-starved", order::low_is_not_starved),
