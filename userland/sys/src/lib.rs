@@ -7,6 +7,7 @@
 pub mod call;
 pub mod channel;
 pub mod clock;
+pub mod held;
 pub mod message;
 pub mod port;
 pub mod random;

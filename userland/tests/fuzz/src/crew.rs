@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 
 use sys::abi::process::{ANY_CPU, EXITED, RUNNING};
 use sys::abi::{Error, Handle, PAGE_SIZE, Rights, area};
+use sys::held::LeakCheck;
 use sys::random::Random;
 use sys::{Context, call, println, twin};
 
@@ -18,8 +19,6 @@ const SHIFT: u64 = 5_000;
 const IDLE_NS: u64 = 30_000_000;
 /// How long the end of a process may take, on a loaded host.
 const END_NS: u64 = 20_000_000_000;
-/// How long what was held may take to come back.
-const SETTLE_NS: u64 = 5_000_000_000;
 /// Handles derived from one, at most.
 const HANDLES: usize = 512;
 /// Ports that workers share: some are the kernel's, and no worker uses any.
@@ -58,9 +57,6 @@ struct Crew<'a> {
     left: u64,
 }
 
-/// Frames and bytes of heap that the kernel holds.
-type Held = (u64, u64);
-
 /// Makes the calls; whether everything is as it should be.
 pub fn run(context: &Context, wanted: &Wanted) -> Result<bool, Error> {
     let mut crew = Crew {
@@ -77,24 +73,14 @@ pub fn run(context: &Context, wanted: &Wanted) -> Result<bool, Error> {
         left: 0,
     };
     crew.touch_handles()?;
-    let mut before = crew.held();
-    let mut lost = 0;
+    let mut leaks = LeakCheck::new(crew.system);
     for round in 0..=ROUNDS {
         crew.open()?;
         if !crew.round(wanted.calls / (ROUNDS + 1) + 1, wanted.workers)? {
             return Ok(false);
         }
         crew.close()?;
-        let after = crew.held_after(before);
-        let has_grown = after.0 < before.0 || after.1 > before.1;
-        if has_grown && round > 0 {
-            println!(
-                context,
-                "round {round}: before {before:?}, after {after:?} (free frames, bytes of heap)"
-            );
-            lost += 1;
-        }
-        before = after;
+        leaks.after_round(context, round);
         println!(
             context,
             "round {round} of {ROUNDS}: {} calls, {} of them without an error, by {} workers",
@@ -103,38 +89,20 @@ pub fn run(context: &Context, wanted: &Wanted) -> Result<bool, Error> {
             crew.started
         );
     }
-    // A list of the kernel's may grow for good; a leak grows again.
-    let is_lost = lost > 1;
+    let is_whole = leaks.is_whole();
     println!(
         context,
         "leak check: {}",
-        if is_lost {
-            "FAILED"
-        } else {
+        if is_whole {
             "nothing was lost"
+        } else {
+            "FAILED"
         }
     );
-    Ok(!is_lost)
+    Ok(is_whole)
 }
 
 impl Crew<'_> {
-    fn held(&self) -> Held {
-        let now = call::system_statistics(self.system).unwrap_or_default();
-        (now.free + now.heap + now.stacks + now.other, now.heap_used)
-    }
-
-    /// What the kernel holds when it is no more than before, or after some time.
-    fn held_after(&self, before: Held) -> Held {
-        let until = call::clock_read() + SETTLE_NS;
-        loop {
-            let now = self.held();
-            if (now.0 >= before.0 && now.1 <= before.1) || call::clock_read() > until {
-                return now;
-            }
-            let _ = call::thread_sleep(call::clock_read() + 2_000_000);
-        }
-    }
-
     /// Has as many handles derived from the one of the machine as there will be: the room for their relation stays.
     fn touch_handles(&self) -> Result<(), Error> {
         let mut handles = [Handle(0); HANDLES];

@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sys::abi::process::{ANY_CPU, RUNNING};
 use sys::abi::{Error, Handle, NEVER, PAGE_SIZE, Rights, area};
+use sys::held::LeakCheck;
 use sys::random::Random;
 use sys::{Context, call, println, thread, twin};
 
@@ -18,8 +19,6 @@ const LIMIT: u64 = 6 << 20;
 const IDLE_NS: u64 = 100_000_000;
 /// How long the end of a process may take, on a loaded host.
 const END_NS: u64 = 20_000_000_000;
-/// How long what was held may take to come back.
-const SETTLE_NS: u64 = 5_000_000_000;
 /// Rounds, after a first one in which the kernel makes what it keeps for good.
 const ROUNDS: u64 = 4;
 /// Pages of the market's stack.
@@ -35,7 +34,6 @@ struct Peer {
 struct Run<'a> {
     context: &'a Context,
     own: Handle,
-    system: Handle,
     random: Random,
     ends: Handle,
     peers: [Option<Peer>; PEERS],
@@ -43,22 +41,19 @@ struct Run<'a> {
     steps: u64,
 }
 
-/// Frames that are free, and bytes of heap in use.
-type Held = (u64, u64);
-
 /// Runs it for some seconds; whether everything is as it should be.
 pub fn run(context: &Context, seconds: u64, seed: u64) -> Result<bool, Error> {
+    let system = context.system().ok_or(Error::BadHandle)?;
     let mut run = Run {
         context,
         own: context.own().ok_or(Error::BadHandle)?,
-        system: context.system().ok_or(Error::BadHandle)?,
         random: Random::new(seed),
         ends: Handle(0),
         peers: [const { None }; PEERS],
         started: 0,
         steps: 0,
     };
-    let (mut before, mut lost) = ((0, u64::MAX), 0);
+    let mut leaks = LeakCheck::new(system);
     let handles = |run: &Run<'_>| call::process_info(run.own).map(|info| info.handles);
     let own_handles = handles(&run)?;
     for round in 0..=ROUNDS {
@@ -66,15 +61,7 @@ pub fn run(context: &Context, seconds: u64, seed: u64) -> Result<bool, Error> {
             Some(dealt) => dealt,
             None => return Ok(false),
         };
-        let after = run.held_after(before);
-        if after.0 < before.0 || after.1 > before.1 {
-            println!(
-                context,
-                "round {round}: before {before:?}, after {after:?} (free frames, bytes of heap)"
-            );
-            lost += u64::from(round > 0);
-        }
-        before = after;
+        leaks.after_round(context, round);
         println!(
             context,
             "round {round} of {ROUNDS}: {} peers so far, {} steps, {deals} messages with {moved} handles",
@@ -83,8 +70,7 @@ pub fn run(context: &Context, seconds: u64, seed: u64) -> Result<bool, Error> {
         );
     }
     let own_after = handles(&run)?;
-    // A list of the kernel's may grow for good; a leak grows again.
-    let is_lost = lost > 1 || own_after != own_handles;
+    let is_lost = !leaks.is_whole() || own_after != own_handles;
     println!(
         context,
         "leak check: {}, {own_handles} handles before and {own_after} after",
@@ -98,23 +84,6 @@ pub fn run(context: &Context, seconds: u64, seed: u64) -> Result<bool, Error> {
 }
 
 impl Run<'_> {
-    fn held(&self) -> Held {
-        let now = call::system_statistics(self.system).unwrap_or_default();
-        (now.free + now.heap + now.stacks + now.other, now.heap_used)
-    }
-
-    /// What the kernel holds when it is no more than before, or after some time.
-    fn held_after(&self, before: Held) -> Held {
-        let until = call::clock_read() + SETTLE_NS;
-        loop {
-            let now = self.held();
-            if (now.0 >= before.0 && now.1 <= before.1) || call::clock_read() > until {
-                return now;
-            }
-            let _ = call::thread_sleep(call::clock_read() + 2_000_000);
-        }
-    }
-
     /// A round of some nanoseconds: how many messages and handles went by the market; none if somebody could not be ended.
     fn round(&mut self, ns: u64) -> Result<Option<(u64, u64)>, Error> {
         let mailbox = call::mailbox_create()?;

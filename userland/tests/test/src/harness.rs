@@ -1,9 +1,8 @@
 //! What tests share: the handles of the program, checks, and the count of what is free.
 
-use core::fmt;
-
 use sys::abi::statistics::Statistics;
 use sys::abi::{Error, Handle, Rights};
+pub use sys::held::Held;
 pub use sys::random::Random;
 use sys::{Context, call, println};
 
@@ -14,29 +13,6 @@ pub struct Env<'a> {
     pub own: Handle,
     /// The machine.
     pub system: Handle,
-}
-
-/// What the kernel holds at one moment, so that a leak shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Frames that are free, or parked in the kernel's own stores.
-    pub frames: u64,
-    /// Bytes of the kernel's heap that are in use.
-    pub heap: u64,
-}
-
-impl Held {
-    /// Whether nothing was lost since an earlier moment.
-    fn is_back(&self, before: &Self) -> bool {
-        self.frames == before.frames && self.heap <= before.heap
-    }
-}
-
-impl fmt::Display for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { frames, heap } = self;
-        write!(f, "{frames} frames free, {heap} bytes of heap in use")
-    }
 }
 
 /// A test that has failed; what was wrong is printed already.
@@ -67,27 +43,12 @@ impl<'a> Env<'a> {
 
     /// What the kernel holds now.
     pub fn held(&self) -> Held {
-        let now = self.statistics();
-        Held {
-            frames: now.free + now.heap + now.stacks + now.other,
-            heap: now.heap_used,
-        }
+        Held::now(self.system)
     }
 
-    /// What the kernel holds at rest: when it is the same for a while. (What a program held comes back a moment after its
-    /// end was told.)
+    /// What the kernel holds at rest.
     pub fn held_at_rest(&self) -> Held {
-        const WHILE_NS: u64 = 20_000_000;
-        let mut last = self.held();
-        let mut since = call::clock_read();
-        while call::clock_read() - since < WHILE_NS {
-            call::thread_yield();
-            let now = self.held();
-            if now != last {
-                (last, since) = (now, call::clock_read());
-            }
-        }
-        last
+        Held::at_rest(self.system)
     }
 
     /// Waits until the kernel holds no more than before.
@@ -99,7 +60,8 @@ impl<'a> Env<'a> {
             call::thread_yield();
             let now = self.held();
             // Twice the same: while processors take and give back, their sum may be wrong for a moment.
-            if now == last && now.is_back(before) {
+            // (More frames than before would be frames that were given back twice.)
+            if now == last && now.frames == before.frames && now.heap <= before.heap {
                 return Ok(());
             }
             if call::clock_read() > end {

@@ -1,0 +1,134 @@
+//! What the kernel holds, so that a leak shows.
+
+use core::fmt;
+
+use abi::process::Usage;
+use abi::{Handle, NAME_MAX};
+
+use crate::{Context, call, println};
+
+/// How long what was held may take to come back, in nanoseconds.
+const SETTLE_NS: u64 = 5_000_000_000;
+/// What stays the same for so long is at rest.
+const REST_NS: u64 = 20_000_000;
+/// How long to wait between two looks.
+const PAUSE_NS: u64 = 2_000_000;
+
+/// What the kernel holds at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Frames that are free, or parked in the kernel's own stores.
+    pub frames: u64,
+    /// Bytes of the kernel's heap that are in use.
+    pub heap: u64,
+}
+
+impl Held {
+    /// Now, by a handle of the machine.
+    pub fn now(system: Handle) -> Self {
+        let now = call::system_statistics(system).unwrap_or_default();
+        Self {
+            frames: now.free + now.heap + now.stacks + now.other,
+            heap: now.heap_used,
+        }
+    }
+
+    /// When it is the same for a while. (What a program held comes back a moment after its end was told.)
+    pub fn at_rest(system: Handle) -> Self {
+        let mut last = Self::now(system);
+        let mut since = call::clock_read();
+        while call::clock_read() - since < REST_NS {
+            call::thread_yield();
+            let now = Self::now(system);
+            if now != last {
+                (last, since) = (now, call::clock_read());
+            }
+        }
+        last
+    }
+
+    /// When it is no more than before, or after some time.
+    pub fn settled(system: Handle, before: &Self) -> Self {
+        let until = call::clock_read() + SETTLE_NS;
+        loop {
+            let now = Self::now(system);
+            if !now.is_more_than(before) || call::clock_read() > until {
+                return now;
+            }
+            let _ = call::thread_sleep(call::clock_read() + PAUSE_NS);
+        }
+    }
+
+    /// Whether something was lost since an earlier moment.
+    pub fn is_more_than(&self, before: &Self) -> bool {
+        self.frames < before.frames || self.heap > before.heap
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { frames, heap } = self;
+        write!(f, "{frames} frames free, {heap} bytes of heap in use")
+    }
+}
+
+/// Looks after each round of a long test whether it has left anything behind.
+#[derive(Debug)]
+pub struct LeakCheck {
+    system: Handle,
+    before: Option<Held>,
+    lost: u64,
+}
+
+impl LeakCheck {
+    /// To be told of each round. In the first one the kernel makes what it keeps for good.
+    pub const fn new(system: Handle) -> Self {
+        Self {
+            system,
+            before: None,
+            lost: 0,
+        }
+    }
+
+    /// After a round, when all that it has made was ended and closed. What was lost is printed.
+    pub fn after_round(&mut self, context: &Context, round: u64) {
+        let Some(before) = self.before else {
+            self.before = Some(Held::at_rest(self.system));
+            return;
+        };
+        let after = Held::settled(self.system, &before);
+        if after.is_more_than(&before) {
+            println!(context, "round {round}: before {before}; after {after}");
+            self.print_processes(context);
+            self.lost += 1;
+        }
+        self.before = Some(after);
+    }
+
+    /// Whether nothing was lost. A list of the kernel's may grow for good; a leak grows again.
+    pub fn is_whole(&self) -> bool {
+        self.lost <= 1
+    }
+
+    /// Those that are left, with threads: whoever asks is one of them.
+    fn print_processes(&self, context: &Context) {
+        let mut from = 0;
+        while let Ok(process) = call::process_next(self.system, from) {
+            let Usage {
+                number,
+                parent,
+                threads,
+                memory,
+                ..
+            } = process;
+            let name: [u8; NAME_MAX] = process.name();
+            let len = name.iter().position(|&byte| byte == 0).unwrap_or(NAME_MAX);
+            let name = core::str::from_utf8(&name[..len]).unwrap_or("?");
+            println!(
+                context,
+                "process {number} of {parent}, {name}: {threads} threads, {memory} bytes"
+            );
+            from = number + 1;
+        }
+    }
+}
