@@ -62,6 +62,17 @@ fn segments() -> &'static [Segment] {
     &[]
 }
 
+/// Reads from each page of this program's image, as making a twin does: those that are used first then are there before.
+pub fn touch_image() {
+    for segment in segments().iter().filter(|segment| segment.kind == LOADED) {
+        let start = segment.address & !(PAGE_SIZE - 1);
+        for page in (start..segment.address + segment.size).step_by(PAGE_SIZE as usize) {
+            // SAFETY: a page of the image, which is there; what is read is not used.
+            unsafe { (page as *const u8).read_volatile() };
+        }
+    }
+}
+
 /// Makes a process with a copy of this program's image. It has no threads yet.
 ///
 /// # Errors

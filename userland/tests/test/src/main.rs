@@ -28,6 +28,7 @@ fn main_of_program(context: &Context) -> u64 {
         return USAGE;
     };
     harness::touch_stack();
+    sys::twin::touch_image();
     env.touch_handles();
     let number = |index: usize, default: u64| match context.argument(index) {
         None => Some(default),
