@@ -120,7 +120,8 @@ macro_rules! with_calls {
                 bits: value,
             ) -> nothing fails InvalidArgument;
             /// Sets bits of an event when a thread of the process faults; the thread then waits for `exception_resume`.
-            /// No event, with `bits` 0, unbinds: from then on a fault ends the process.
+            /// No event, with `bits` 0, unbinds: from then on a fault ends the process. So it is, too, when the last handle of the event has
+            /// gone, as nobody hears of the fault then: threads that wait try again, and end the process if that fails.
             0x39 ProcessOnException process_on_exception(
                 process: handle(Process, HANDLE_EXCEPTIONS),
                 event: optional_handle(Event, SIGNAL),

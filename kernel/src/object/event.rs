@@ -3,8 +3,12 @@
 //! Who sets bits gives them to those who wait, in the order in which they began to, before it lets go of the event: a bit wakes
 //! nobody in vain. A thread that waits is in the event's list until it was given something or has taken itself out;
 //! it does so before it leaves the call, so that it is alive while it is in the list.
+//!
+//! Bindings keep an event, but only handles let anybody wait for it. With the last handle it is *unheard*, and a thread that counts on
+//! an answer by somebody who waits for the event need not wait any longer ([`Event::block_while_heard`]).
 
 use alloc::vec::Vec;
+use core::ops::Deref;
 
 use abi::Error;
 use ksched::timer::TimerId;
@@ -66,6 +70,17 @@ struct Waiter {
 struct State {
     bits: u64,
     waiters: Vec<Waiter>,
+    /// The last handle has gone.
+    is_unheard: bool,
+}
+
+/// Why a thread does not wait for somebody who waits for an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// Nobody has a handle of the event.
+    Unheard,
+    /// Memory is short.
+    OutOfMemory,
 }
 
 /// An alarm that sets bits, and the CPU that it is on.
@@ -161,6 +176,49 @@ impl Event {
         }
     }
 
+    /// Whether somebody has a handle of it, if it ever had one.
+    pub fn is_heard(&self) -> bool {
+        !self.state.lock().is_unheard
+    }
+
+    /// Blocks the running thread until it is woken, or the last handle goes. May return early, as [`sched::block`].
+    ///
+    /// # Errors
+    /// When the last handle has gone, or memory is short: the thread has not blocked then.
+    pub fn block_while_heard(&self) -> Result<(), Alone> {
+        // SAFETY: the running thread; it takes itself out of the list before it goes on (invariant 14).
+        let thread = unsafe { Ready::of(sched::current_ref()) };
+        {
+            let mut state = self.state.lock();
+            if state.is_unheard {
+                return Err(Alone::Unheard);
+            }
+            let reserved = state.waiters.try_reserve(1);
+            reserved.map_err(|_| Alone::OutOfMemory)?;
+            state.waiters.push(Waiter {
+                thread,
+                // No bit is given to it.
+                wanted: Wanted::any(0),
+                given: None,
+            });
+        }
+        sched::block();
+        let waiters = &mut self.state.lock().waiters;
+        waiters.retain(|waiter| waiter.thread != thread);
+        Ok(())
+    }
+
+    /// The last handle has gone.
+    fn close(&self) {
+        let mut state = self.state.lock();
+        state.is_unheard = true;
+        // Nobody waits for bits: that needs a handle.
+        for waiter in &state.waiters {
+            // With the lock held: the thread takes itself out of the list before it can end.
+            sched::wake_ready(waiter.thread);
+        }
+    }
+
     /// Sets bits at a time on the monotonic clock, in nanoseconds, instead of those of an earlier call; [`NEVER`]: none.
     ///
     /// # Errors
@@ -187,6 +245,37 @@ impl Drop for Event {
     }
 }
 
+/// What all handles of an event have in common. When it goes, nobody can wait for the event any more.
+pub struct Listener {
+    event: Arc<Event>,
+}
+
+impl Listener {
+    /// That of a new event.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn new() -> Result<Arc<Self>, AllocError> {
+        let event = Event::new()?;
+        Arc::try_new(Self { event })
+    }
+}
+
+impl Deref for Listener {
+    type Target = Event;
+
+    #[inline]
+    fn deref(&self) -> &Event {
+        &self.event
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.event.close();
+    }
+}
+
 /// Bits of an event that are set when something happens.
 #[derive(Clone)]
 pub struct Binding {
@@ -196,8 +285,14 @@ pub struct Binding {
 
 impl Binding {
     /// These bits of this event; none if there are no bits.
-    pub fn new(event: Arc<Event>, bits: u64) -> Option<Self> {
+    pub fn new(listener: &Listener, bits: u64) -> Option<Self> {
+        let event = listener.event.clone();
         (bits != 0).then_some(Self { event, bits })
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Event {
+        &self.event
     }
 
     /// It has happened.

@@ -33,7 +33,7 @@ pub enum Object {
     /// Memory.
     VmArea(Arc<VmArea>),
     /// An event.
-    Event(Arc<Event>),
+    Event(Arc<event::Listener>),
     /// A range of what the machine has.
     Resource(Arc<Resource>),
     /// The use of an interrupt line.

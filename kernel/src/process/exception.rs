@@ -10,6 +10,7 @@ use super::{Exit, Process};
 use crate::arch::current::trap::{GENERAL_PROTECTION, PAGE_FAULT, TrapFrame, exception_name};
 use crate::arch::current::usercopy;
 use crate::object::Binding;
+use crate::object::event::Alone;
 use crate::sched::{self, thread::Thread};
 use crate::trace;
 use crate::vm::{Access, FaultError};
@@ -46,11 +47,6 @@ impl Exceptions {
         }
     }
 
-    /// Forgets all; to be called when no thread is left.
-    pub fn clear(&mut self) {
-        *self = Self::new();
-    }
-
     /// The first exception that was not read yet. It counts as read when [`Self::mark_read`] is told so.
     pub fn unread(&self) -> Option<Exception> {
         self.pending
@@ -85,6 +81,13 @@ impl Exceptions {
         Some(pending.exception)
     }
 
+    /// A thread waits no more, answered or not. What this gives is dropped when the lock is open.
+    fn withdraw(&mut self, thread: u64) -> Option<Pending> {
+        let mut pending = self.pending.iter();
+        let place = pending.position(|pending| pending.exception.thread == thread)?;
+        Some(self.pending.swap_remove(place))
+    }
+
     fn is_waiting(&self, thread: u64) -> bool {
         self.pending
             .iter()
@@ -94,10 +97,18 @@ impl Exceptions {
 
 impl Process {
     /// Sets who hears of exceptions. Threads that wait with one when nobody listens any more try again, and end the process
-    /// if that fails.
+    /// if that fails. Who cannot be heard by anybody, as the event has no handle, does not listen.
     pub fn on_exception(&self, binding: Option<Binding>) {
         let nobody_listens = binding.is_none();
-        let old = core::mem::replace(&mut self.exceptions.lock().listener, binding);
+        let old = {
+            let mut exceptions = self.exceptions.lock();
+            let old = core::mem::replace(&mut exceptions.listener, binding);
+            // They wait as long as the event has a handle, which is another one now. No more than `THREADS_MAX`.
+            for pending in &exceptions.pending {
+                sched::wake(&pending.thread);
+            }
+            old
+        };
         drop(old);
         let next = || self.exceptions.lock().take(|_| true);
         while nobody_listens && let Some(pending) = next() {
@@ -175,9 +186,10 @@ impl Process {
     fn raise(&self, exception: Exception) {
         let listener = {
             let mut exceptions = self.exceptions.lock();
-            let is_listened =
-                exceptions.listener.is_some() && exceptions.pending.try_reserve(1).is_ok();
-            if is_listened {
+            let listener = exceptions.listener.clone();
+            let listener = listener.filter(|listener| listener.event().is_heard());
+            let listener = listener.filter(|_| exceptions.pending.try_reserve(1).is_ok());
+            if listener.is_some() {
                 exceptions.pending.push(Pending {
                     thread: sched::current_thread(),
                     exception,
@@ -185,15 +197,46 @@ impl Process {
                     is_last: false,
                 });
             }
-            exceptions.listener.clone().filter(|_| is_listened)
+            listener
         };
         let Some(listener) = listener else {
             return self.end_by(&exception);
         };
         listener.signal();
         drop(listener);
-        while self.exceptions.lock().is_waiting(exception.thread) && !sched::current_must_end() {
-            sched::block();
+        self.wait_for_answer(&exception);
+        let gone = self.exceptions.lock().withdraw(exception.thread);
+        drop(gone);
+    }
+
+    /// Blocks the running thread, which has raised an exception, until it is to try again, or to end. If nobody listens any more it
+    /// tries again.
+    fn wait_for_answer(&self, exception: &Exception) {
+        let thread = exception.thread;
+        while !sched::current_must_end() {
+            let listener = {
+                let exceptions = self.exceptions.lock();
+                if !exceptions.is_waiting(thread) {
+                    return;
+                }
+                exceptions.listener.clone()
+            };
+            let Some(listener) = listener else {
+                sched::block();
+                continue;
+            };
+            let Err(alone) = listener.event().block_while_heard() else {
+                continue;
+            };
+            drop(listener);
+            let of_thread = |pending: &Pending| pending.exception.thread == thread;
+            let unanswered = self.exceptions.lock().take(of_thread);
+            match (unanswered, alone) {
+                (Some(_), Alone::Unheard) => return,
+                (Some(_), Alone::OutOfMemory) => return self.end_by(exception),
+                // Whoever has answered wakes it, or makes it end.
+                (None, _) => sched::block(),
+            }
         }
     }
 }

@@ -369,7 +369,8 @@ impl Process {
         };
         self.children.end();
         leftover::clear(&self.handles);
-        self.exceptions.lock().clear();
+        let exceptions = core::mem::take(&mut *self.exceptions.lock());
+        drop(exceptions);
         self.space.clear();
         let (waiters, gone) = {
             let mut state = self.state.lock();

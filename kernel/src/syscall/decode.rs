@@ -19,7 +19,7 @@ pub mod objects {
 
     pub type Process = Arc<crate::process::Process>;
     pub type VmArea = Arc<crate::vm::VmArea>;
-    pub type Event = Arc<crate::object::Event>;
+    pub type Event = Arc<crate::object::event::Listener>;
     pub type Thread = Arc<crate::sched::thread::Thread>;
     pub type Resource = Arc<crate::object::Resource>;
     pub type Interrupt = Arc<crate::object::Interrupt>;

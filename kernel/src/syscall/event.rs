@@ -5,14 +5,14 @@ use abi::{Error, Handle, ObjectType, Rights};
 
 use super::decode::objects;
 use super::dispatch::{Caller, Events};
-use crate::object::event::Wanted;
-use crate::object::{Event, Object};
+use crate::object::Object;
+use crate::object::event::{Listener, Wanted};
 
 impl Events for Caller<'_> {
     fn event_create(self) -> Result<Handle, Error> {
         const RIGHTS: Rights = Rights::of(ObjectType::Event);
-        let event = Event::new().map_err(|_| Error::OutOfMemory)?;
-        self.0.add_handle(Object::Event(event), RIGHTS)
+        let listener = Listener::new().map_err(|_| Error::OutOfMemory)?;
+        self.0.add_handle(Object::Event(listener), RIGHTS)
     }
 
     fn event_signal(self, event: objects::Event, bits: u64) -> Result<(), Error> {

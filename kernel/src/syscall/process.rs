@@ -216,7 +216,7 @@ fn limit(handle: HandleRights) -> Rights {
 pub fn binding(event: Option<objects::Event>, bits: u64) -> Result<Option<Binding>, Error> {
     match (event, bits) {
         (None, 0) => Ok(None),
-        (Some(event), bits) if bits != 0 => Ok(Binding::new(event, bits)),
+        (Some(event), bits) if bits != 0 => Ok(Binding::new(&event, bits)),
         _ => Err(Error::InvalidArgument),
     }
 }

@@ -19,6 +19,7 @@ mod rounds;
 mod threads;
 mod timeouts;
 mod timers;
+mod unheard;
 mod usage;
 mod worker;
 
@@ -120,6 +121,12 @@ const TESTS: &[Test] = &[
     ("close-server-replaced", closing::server_replaced),
     ("close-revoked-client", closing::revoked_client),
     ("close-revoked-server", closing::revoked_server),
+    ("exception-unheard", unheard::closed),
+    ("exception-listener-ends", unheard::listener_ends),
+    ("exception-listener-revoked", unheard::revoked),
+    ("exception-bound-anew", unheard::bound_anew),
+    ("exception-kept-by-a-binding", unheard::kept_by_a_binding),
+    ("exception-thread-is-ended", unheard::thread_is_ended),
     ("futex-wait-and-wake", futexes::wait_and_wake),
     ("futex-ends", futexes::ends),
     ("futex-order", futexes::order),
