@@ -30,10 +30,48 @@ impl fmt::Display for AllocError {
 /// More references than this would let the count overflow: reached only when references are leaked for years.
 const MOST: usize = isize::MAX as usize;
 
+/// How many references there are to a value.
+pub struct Count(AtomicUsize);
+
+impl Count {
+    /// Counts a reference more, which is never dropped if the caller does not make it.
+    #[inline(always)]
+    pub fn add(&self) {
+        // Relaxed: the new reference is made from one that exists, so that nobody frees meanwhile.
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        if before > MOST {
+            overflows();
+        }
+    }
+
+    /// Takes a reference off, unless it is the last one. Returns whether it was taken off.
+    ///
+    /// The last one stays counted, so that it can be dropped by its type. While it is not, for a moment, [`Arc::upgrade`] makes none of it.
+    ///
+    /// # Safety
+    /// The caller has a reference, and forgets it if it was taken off.
+    #[inline(always)]
+    pub unsafe fn take_off(&self) -> bool {
+        if self.0.fetch_sub(1, Ordering::Release) != 1 {
+            return true;
+        }
+        // Nobody else has one, and who looked in the meantime found none.
+        self.0.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+}
+
+/// A user program cannot get here: each reference takes at least eight bytes of memory somewhere.
+#[cold]
+#[inline(never)]
+fn overflows() -> ! {
+    panic!("a reference count would overflow")
+}
+
 // The value comes last and the layout is C's: `from_raw` finds the block by a fixed distance.
 #[repr(C)]
 struct Block<T> {
-    count: AtomicUsize,
+    count: Count,
     value: T,
 }
 
@@ -62,7 +100,7 @@ impl<T> Arc<T> {
         // SAFETY: fresh memory of the right layout.
         unsafe {
             block.write(Block {
-                count: AtomicUsize::new(1),
+                count: Count(AtomicUsize::new(1)),
                 value,
             });
         }
@@ -100,7 +138,14 @@ impl<T> Arc<T> {
 
     /// How many references there are at this moment. If it is 1 and the caller owns the one, nobody else can make another.
     pub fn count(this: &Self) -> usize {
-        this.block().count.load(Ordering::Acquire)
+        this.block().count.0.load(Ordering::Acquire)
+    }
+
+    /// Where its references are counted. It is the same place for each type, so that who has one of several types need not tell
+    /// them apart to count one more.
+    #[inline(always)]
+    pub fn counter(this: &Self) -> &Count {
+        &this.block().count
     }
 
     /// The value for change, if this is the only reference.
@@ -164,7 +209,7 @@ impl<T> Arc<T> {
         let one_more = |count: usize| (count != 0).then_some(count + 1);
         // SAFETY: the block is freed after the drop of the value, which has not ended (caller's promise). Only the count is
         // referred to: the value may be the drop's alone.
-        let count = unsafe { &(*this.block.as_ptr()).count };
+        let count = unsafe { &(*this.block.as_ptr()).count.0 };
         // Acquire: what the others have done with the value before is seen.
         let counted = count.fetch_update(Ordering::Acquire, Ordering::Relaxed, one_more);
         counted.is_ok().then(|| ManuallyDrop::into_inner(this))
@@ -198,11 +243,9 @@ impl<T> Reserved<T> {
 }
 
 impl<T> Clone for Arc<T> {
+    #[inline]
     fn clone(&self) -> Self {
-        // Relaxed: the new reference is made from one that exists, so that nobody frees meanwhile.
-        let before = self.block().count.fetch_add(1, Ordering::Relaxed);
-        // A user program cannot get here: each reference takes at least eight bytes of memory somewhere.
-        assert!(before <= MOST, "a reference count would overflow");
+        self.block().count.add();
         Self {
             block: self.block,
             owns: PhantomData,
@@ -221,7 +264,7 @@ impl<T> Deref for Arc<T> {
 impl<T> Drop for Arc<T> {
     #[inline]
     fn drop(&mut self) {
-        if self.block().count.fetch_sub(1, Ordering::Release) == 1 {
+        if self.block().count.0.fetch_sub(1, Ordering::Release) == 1 {
             self.drop_last();
         }
     }

@@ -17,6 +17,11 @@ mod call;
 mod flags;
 mod handshake;
 mod irq;
+#[allow(
+    unsafe_code,
+    reason = "a lock that is a key gives access to what it guards"
+)]
+mod keyed;
 mod lock;
 pub mod order;
 mod panic;
@@ -25,11 +30,12 @@ mod residency;
 mod wake;
 mod whereabouts;
 
-pub use arc::{AllocError, Arc, Reserved, try_box};
+pub use arc::{AllocError, Arc, Count, Reserved, try_box};
 pub use call::{Answer, Call, Serial};
 pub use flags::{MAX_CPUS, PerCpuFlags};
 pub use handshake::{Barrier, CheckIn, Gate, Waited};
 pub use irq::{IrqControl, IrqGuard, IrqLock, IrqLockGuard};
+pub use keyed::{Key, Keyed, KeyedGuard, KeyedVacancy};
 pub use lock::{SpinLock, SpinLockGuard};
 pub use order::{Held, Level, Unranked};
 pub use panic::{Claim, PanicClaim};

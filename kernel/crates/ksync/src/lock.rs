@@ -38,9 +38,20 @@ pub(crate) fn is_locked<T>(raw: &Raw<T>) -> bool {
 #[inline]
 pub(crate) fn lock<T>(raw: &Raw<T>) -> RawGuard<'_, T> {
     #[cfg(not(loom))]
-    return raw.lock();
+    return match raw.try_lock() {
+        Some(guard) => guard,
+        None => wait_for(raw),
+    };
     #[cfg(loom)]
     return raw.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+}
+
+/// Apart, so that those who find the lock free do not step over the loop.
+#[cfg(not(loom))]
+#[cold]
+#[inline(never)]
+fn wait_for<T>(raw: &Raw<T>) -> RawGuard<'_, T> {
+    raw.lock()
 }
 
 /// A spin lock for data that is used outside of interrupt handlers only.
