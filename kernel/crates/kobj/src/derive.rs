@@ -5,18 +5,64 @@ use ksync::Arc;
 use ksync::atomic::relax;
 
 use crate::lineage::{Lineage, NodeRef, Place, Progress};
-use crate::slots::Entry;
-use crate::table::Table;
+use crate::slots::{Entry, Slot};
+use crate::table::{State, Table, claim};
 use crate::tree::{Begun, Course, Helped, Refused};
 use crate::{Named, Object};
+
+/// Why a child was not added at once.
+enum Failed<T> {
+    /// The parent is not there.
+    Gone,
+    /// There was no free slot.
+    NoSlot,
+    /// The parent's family has no room.
+    NoFamily,
+    /// The lineage wants its memory to grow, or steps to be made of its revocation, or the parent is gone.
+    Lineage(Arc<Lineage<T>>, Refused),
+}
 
 impl<T: Object> Table<T> {
     /// Adds a child of a handle that needs DUPLICATE: the same object and word, with those of its rights that are in `rights`.
     ///
     /// # Errors
     /// `BadHandle`, `AccessDenied`, `TooMany`, `OutOfMemory`; `Ended` when the table is sealed.
-    #[inline]
+    #[inline(always)]
     pub fn duplicate(this: &Arc<Self>, handle: Handle, rights: Rights) -> Result<Handle, Error> {
+        match this.duplicate_here(handle, rights) {
+            Some(child) => Ok(child),
+            None => Self::duplicate_slowly(this, handle, rights),
+        }
+    }
+
+    /// Duplicates a handle in whose family there is room, if there is a free slot.
+    #[inline(always)]
+    fn duplicate_here(&self, handle: Handle, rights: Rights) -> Option<Handle> {
+        let (parent, key) = self.slots.find(handle)?;
+        let mut state = self.lock();
+        let room = self.room(&state, parent, handle.index())?;
+        let entry = parent.content.reach(key)?;
+        let named = &entry.named;
+        if entry.node.is_some() || !named.rights.contains(Rights::DUPLICATE) {
+            return None;
+        }
+        let slot = self.free_slot(&mut state)?;
+        let vacancy = claim(slot);
+        let child = Handle(vacancy.key().word());
+        let (parent, place) = ((parent, handle.index()), (slot, child.index()));
+        self.join_family(&mut state, parent, place, room);
+        let named = Named {
+            object: named.object.clone(),
+            rights: rights.intersection(named.rights),
+            data: named.data,
+        };
+        vacancy.put(Entry { named, node: None });
+        Some(child)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn duplicate_slowly(this: &Arc<Self>, handle: Handle, rights: Rights) -> Result<Handle, Error> {
         Self::derive(this, handle, Rights::DUPLICATE, |named| {
             Ok(Named { rights, ..named })
         })
@@ -34,71 +80,101 @@ impl<T: Object> Table<T> {
         needed: Rights,
         make: impl FnOnce(Named<T>) -> Result<Named<T>, Error>,
     ) -> Result<Handle, Error> {
-        let (named, parent) = loop {
-            let (named, node) = {
-                let content = this.lock(handle.index())?;
-                let entry = content.with(handle.generation(), needed)?;
-                (entry.named.clone(), entry.node.clone())
-            };
-            match node {
-                Some(node) => break (named, node),
-                None => Self::plant(this, handle)?,
-            }
-        };
+        let named = this.any(handle, needed)?;
         let most = named.rights;
-        let mut new = make(named)?;
-        new.rights = new.rights.intersection(most);
-        let index = this.slots.take()?;
-        let mut child = Child {
-            named: Some(new),
-            parent,
-            helped: Helped::No,
-        };
+        let mut child = make(named)?;
+        child.rights = child.rights.intersection(most);
+        Self::adopt(this, handle, child)
+    }
+}
+
+impl<T> Table<T> {
+    /// Adds a child of a handle.
+    fn adopt(this: &Arc<Self>, parent: Handle, named: Named<T>) -> Result<Handle, Error> {
+        let mut child = Some(named);
+        let mut helped = Helped::No;
         loop {
-            let error = match child.put(this, index) {
+            match Self::adopt_now(this, parent, &mut child, helped) {
                 Ok(handle) => return Ok(handle),
-                Err(Failed::Ended) => Error::Ended,
-                Err(Failed::Refused(Refused::Stale)) => Error::BadHandle,
-                Err(Failed::Refused(Refused::Full)) => match child.parent.lineage.grow() {
-                    Ok(()) => continue,
-                    Err(error) => error,
-                },
-                Err(Failed::Refused(Refused::Busy)) => {
-                    child.parent.lineage.help();
-                    child.helped = Helped::Yes;
-                    continue;
+                Err(Failed::Gone | Failed::Lineage(_, Refused::Stale)) => {
+                    return Err(Error::BadHandle);
                 }
-            };
-            this.vacate(index);
-            return Err(error);
+                Err(Failed::NoSlot) => this.make_room()?,
+                Err(Failed::NoFamily) => Self::settle(this, parent)?,
+                Err(Failed::Lineage(lineage, Refused::Full)) => lineage.grow()?,
+                Err(Failed::Lineage(lineage, Refused::Busy)) => {
+                    lineage.help();
+                    helped = Helped::Yes;
+                }
+            }
         }
     }
 
-    /// Gives a handle a lineage, in which it is the root, unless it has one.
-    #[cold]
-    fn plant(this: &Arc<Self>, handle: Handle) -> Result<(), Error> {
-        let lineage = Lineage::try_new().map_err(|_| Error::OutOfMemory)?;
-        let (index, generation) = (handle.index(), handle.generation());
-        let mut content = this.lock(index)?;
-        content.of(generation)?;
-        if let Some(entry) = &mut content.entry
-            && entry.node.is_none()
-        {
-            let id = lineage.add_root(Place::Slot {
-                table: this.clone(),
-                index,
-                generation,
-            });
-            entry.node = Some(NodeRef {
-                lineage,
-                id: id.ok_or(Error::OutOfMemory)?,
-            });
-        } else {
-            // Another thread was first. Memory is not freed while a lock is held.
-            drop(content);
-            drop(lineage);
+    /// Does so in one step, if all that is needed is there; otherwise the child stays.
+    fn adopt_now(
+        this: &Arc<Self>,
+        handle: Handle,
+        child: &mut Option<Named<T>>,
+        helped: Helped,
+    ) -> Result<Handle, Failed<T>> {
+        let (parent, key) = this.slots.find(handle).ok_or(Failed::Gone)?;
+        let mut state = this.lock();
+        let Some(slot) = this.free_slot(&mut state) else {
+            return Err(Failed::NoSlot);
+        };
+        let node = parent.content.reach(key).map(|entry| {
+            let node = entry.node.as_ref();
+            node.map(|node| Self::add_node(this, node, slot, helped))
+                .transpose()
+        });
+        let failed = match node {
+            Some(Ok(None)) => match this.room(&state, parent, handle.index()) {
+                Some(room) => {
+                    let child = this.fill_with(&mut state, slot, child, None);
+                    let parent = (parent, handle.index());
+                    this.join_family(&mut state, parent, (slot, child.index()), room);
+                    return Ok(child);
+                }
+                None => Failed::NoFamily,
+            },
+            Some(Ok(node)) => return Ok(this.fill_with(&mut state, slot, child, node)),
+            Some(Err(failed)) => failed,
+            None => Failed::Gone,
+        };
+        this.give(&mut state, slot);
+        Err(failed)
+    }
+
+    /// Puts the child, which is still there, into its slot.
+    fn fill_with(
+        &self,
+        state: &mut State,
+        slot: &Slot<T>,
+        child: &mut Option<Named<T>>,
+        node: Option<NodeRef<T>>,
+    ) -> Handle {
+        match child.take() {
+            Some(named) => self.fill(state, slot, Entry { named, node }),
+            None => slot.handle(),
         }
-        Ok(())
+    }
+
+    /// Adds a node below another for a handle that will be in a slot.
+    fn add_node(
+        this: &Arc<Self>,
+        parent: &NodeRef<T>,
+        slot: &Slot<T>,
+        helped: Helped,
+    ) -> Result<NodeRef<T>, Failed<T>> {
+        let place = Place::Slot {
+            table: this.clone(),
+            handle: slot.handle(),
+        };
+        let lineage = parent.lineage.clone();
+        match lineage.add_child(parent.id, place, helped) {
+            Ok(id) => Ok(NodeRef { lineage, id }),
+            Err(refused) => Err(Failed::Lineage(lineage, refused)),
+        }
     }
 
     /// Begins to close all that was derived from a handle, which needs DUPLICATE: in every table, and on the way between two.
@@ -107,57 +183,24 @@ impl<T: Object> Table<T> {
     /// # Errors
     /// `BadHandle` or `AccessDenied`.
     pub fn revoke(&self, handle: Handle) -> Result<Revocation<T>, Error> {
-        let content = self.lock(handle.index())?;
-        let entry = content.with(handle.generation(), Rights::DUPLICATE)?;
+        let (slot, key) = self.find(handle)?;
+        let (node, gone) = {
+            let mut state = self.lock();
+            let node = {
+                let entry = slot.content.reach(key).ok_or(Error::BadHandle)?;
+                entry.check(Rights::DUPLICATE)?;
+                entry.node.clone()
+            };
+            let family = node.is_none();
+            let gone = family.then(|| self.take_descendants(&mut state, slot, handle.index()));
+            (node, gone)
+        };
+        // With no lock held.
+        drop(gone);
         Ok(Revocation {
-            node: entry.node.clone(),
+            node,
             has_begun: false,
         })
-    }
-}
-
-/// A handle that is to be added to a table.
-struct Child<T> {
-    named: Option<Named<T>>,
-    parent: NodeRef<T>,
-    helped: Helped,
-}
-
-/// Why it was not.
-enum Failed {
-    /// The table is sealed.
-    Ended,
-    /// The lineage did not take it.
-    Refused(Refused),
-}
-
-impl<T> Child<T> {
-    /// Puts it into a reserved slot, which stays locked until its parent knows.
-    #[inline]
-    fn put(&mut self, table: &Arc<Table<T>>, index: u32) -> Result<Handle, Failed> {
-        let Ok(mut content) = table.lock(index) else {
-            return Err(Failed::Ended);
-        };
-        if table.is_sealed() {
-            return Err(Failed::Ended);
-        }
-        let generation = content.generation;
-        let place = Place::Slot {
-            table: table.clone(),
-            index,
-            generation,
-        };
-        let lineage = &self.parent.lineage;
-        let added = lineage.add_child(self.parent.id, place, self.helped);
-        let id = added.map_err(Failed::Refused)?;
-        if let Some(named) = self.named.take() {
-            let node = Some(NodeRef {
-                lineage: lineage.clone(),
-                id,
-            });
-            content.entry = Some(Entry { named, node });
-        }
-        Ok(Handle::new(index, generation))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The relatives of a handle: a derivation tree behind a lock, and where each of its handles is.
 
-use abi::Error;
+use abi::{Error, Handle};
 use ksync::{AllocError, Arc, SpinLock};
 
 use crate::table::Table;
@@ -11,17 +11,16 @@ const HELP: u32 = 4;
 
 /// Where a handle is.
 pub(crate) enum Place<T> {
-    /// In a table, in this slot, of this generation.
+    /// In a table, with this value.
     Slot {
         table: Arc<Table<T>>,
-        index: u32,
-        generation: u32,
+        handle: Handle,
     },
     /// In none: somebody holds it as a [`crate::InFlight`].
     InFlight,
 }
 
-/// All relatives of one handle. The lock is taken alone, or by one who holds the lock of a slot.
+/// All relatives of one handle. The lock is taken alone, or by one who holds those of tables and a slot.
 pub(crate) struct Lineage<T> {
     tree: SpinLock<Tree<Place<T>>>,
 }
@@ -53,6 +52,7 @@ impl<T> NodeRef<T> {
 
     /// The handle is elsewhere now. Returns whether it has not been revoked.
     #[must_use]
+    #[inline]
     pub(crate) fn moved(&self, place: Place<T>) -> bool {
         let old = self.lineage.tree.lock().set_place(self.id, place);
         old.is_ok()
@@ -137,11 +137,7 @@ impl<T> Lineage<T> {
             Step::Done => return Progress::Done,
         };
         let gone = match &place {
-            Place::Slot {
-                table,
-                index,
-                generation,
-            } => table.empty(*index, *generation),
+            Place::Slot { table, handle } => table.empty(*handle),
             // Whoever holds it finds its node gone.
             Place::InFlight => None,
         };

@@ -20,7 +20,7 @@ pub use revoke::{Begun, Course, Step};
 /// No node.
 const NIL: u32 = u32::MAX;
 /// Nodes that lie in the tree itself.
-const FIRST: usize = 4;
+pub(crate) const FIRST: usize = 4;
 /// Nodes of each further chunk.
 const CHUNK: usize = 64;
 /// The most chunks: node numbers stay below [`NIL`].

@@ -99,8 +99,8 @@ fn use_it(table: &T, handle: Handle) -> bool {
 }
 
 fn close(table: &T, handle: Handle) -> bool {
-    // The object is dropped here, without a lock.
-    table.close(handle).is_ok()
+    // The object is dropped without a lock.
+    table.close_by(handle, drop).is_ok()
 }
 
 fn spawn<R: Send + 'static>(

@@ -103,6 +103,13 @@ fn give(from: &T, handle: Handle, to: &T) -> Result<Handle, Error> {
     })
 }
 
+/// Clears a table as it ends: its handles are closed whatever others do.
+fn clear(table: &T) {
+    table.seal();
+    let mut from = 0;
+    while !table.clear(&mut from, 1) {}
+}
+
 fn revoke(table: &T, handle: Handle) -> Result<(), Error> {
     let mut revocation = table.revoke(handle)?;
     while !revocation.advance(1)? {}
@@ -287,10 +294,160 @@ fn loom_a_cleared_table_stays_empty() {
                 }
             })
         };
-        world.other.seal();
-        let mut from = 0;
-        while !world.other.clear(&mut from, 1) {}
+        clear(&world.other);
         giver.join().unwrap();
+        assert_eq!(world.other.count(), 0);
+        world.end();
+    });
+}
+
+#[test]
+fn loom_a_handle_that_is_carried_is_in_one_table_and_closed_once() {
+    model(|| {
+        let world = World::new();
+        let handle = world.insert(&world.own, 1, Rights::ALL);
+        let carrier = {
+            let (own, other) = (world.own.clone(), world.other.clone());
+            thread::spawn(move || Table::carry(&own, handle, Rights::TRANSFER, &other))
+        };
+        let is_closed = world.own.close(handle).is_ok();
+        let carried = carrier.join().unwrap();
+        assert!(is_closed ^ carried.is_ok());
+        assert_eq!(world.other.count(), u32::from(carried.is_ok()));
+        assert_eq!(world.own.count(), 0);
+        world.end();
+    });
+}
+
+/// Both lock both tables.
+#[test]
+fn loom_two_carry_in_opposite_directions() {
+    model(|| {
+        let world = World::new();
+        let there = world.insert(&world.own, 1, Rights::ALL);
+        let back = world.insert(&world.other, 2, Rights::ALL);
+        let carrier = {
+            let (own, other) = (world.own.clone(), world.other.clone());
+            thread::spawn(move || Table::carry(&own, there, Rights::TRANSFER, &other))
+        };
+        let back = Table::carry(&world.other, back, Rights::TRANSFER, &world.own).expect("there");
+        let there = carrier.join().unwrap().expect("there");
+        assert!(is_there(&world.own, back) && is_there(&world.other, there));
+        assert_eq!((world.own.count(), world.other.count()), (1, 1));
+        world.end();
+    });
+}
+
+#[test]
+fn loom_a_revocation_finds_what_is_carried_meanwhile() {
+    model(|| {
+        let world = World::new();
+        let (parent, child) = world.family();
+        let carrier = {
+            let (own, other) = (world.own.clone(), world.other.clone());
+            thread::spawn(move || Table::carry(&other, child, Rights::TRANSFER, &own))
+        };
+        assert_eq!(revoke(&world.own, parent), Ok(()));
+        let carried = carrier.join().unwrap();
+        assert!(matches!(carried, Ok(_) | Err(Error::BadHandle)));
+        assert_eq!((world.own.count(), world.other.count()), (1, 0));
+        world.end();
+    });
+}
+
+/// The table alone knows the child until it leaves.
+#[test]
+fn loom_a_revocation_finds_a_child_that_leaves_its_family() {
+    model(|| {
+        let world = World::new();
+        let parent = world.insert(&world.own, 1, Rights::ALL);
+        let child = Table::duplicate(&world.own, parent, Rights::ALL).expect("room");
+        let carrier = {
+            let (own, other) = (world.own.clone(), world.other.clone());
+            thread::spawn(move || Table::carry(&own, child, Rights::TRANSFER, &other))
+        };
+        assert_eq!(revoke(&world.own, parent), Ok(()));
+        assert!(!is_there(&world.own, child));
+        // It is with the receiver only if it was not a child any more: it never is.
+        if let Ok(there) = carrier.join().unwrap() {
+            assert!(!is_there(&world.other, there));
+        }
+        assert_eq!((world.own.count(), world.other.count()), (1, 0));
+        world.end();
+    });
+}
+
+#[test]
+fn loom_two_members_leave_a_family() {
+    model(|| {
+        let world = World::new();
+        let parent = world.insert(&world.own, 1, Rights::ALL);
+        let child = Table::duplicate(&world.own, parent, Rights::ALL).expect("room");
+        let carrier = {
+            let (own, other) = (world.own.clone(), world.other.clone());
+            thread::spawn(move || Table::carry(&own, child, Rights::TRANSFER, &other))
+        };
+        let parent = Table::carry(&world.own, parent, Rights::TRANSFER, &world.other);
+        let child = carrier.join().unwrap().expect("there");
+        assert_eq!(revoke(&world.other, parent.expect("there")), Ok(()));
+        assert!(!is_there(&world.other, child));
+        assert_eq!((world.own.count(), world.other.count()), (0, 1));
+        world.end();
+    });
+}
+
+#[test]
+fn loom_a_parent_goes_while_its_family_changes() {
+    model(|| {
+        let world = World::new();
+        let parent = world.insert(&world.own, 1, Rights::ALL);
+        let child = Table::duplicate(&world.own, parent, Rights::ALL).expect("room");
+        let deriver = {
+            let own = world.own.clone();
+            thread::spawn(move || Table::duplicate(&own, child, Rights::NONE))
+        };
+        assert!(world.own.close(parent).is_ok());
+        let below = deriver.join().unwrap().expect("room");
+        assert_eq!(revoke(&world.own, child), Ok(()));
+        assert!(is_there(&world.own, child) && !is_there(&world.own, below));
+        assert_eq!(world.own.count(), 1);
+        world.end();
+    });
+}
+
+#[test]
+fn loom_a_family_is_revoked_while_it_grows() {
+    model(|| {
+        let world = World::new();
+        let parent = world.insert(&world.own, 1, Rights::ALL);
+        let child = Table::duplicate(&world.own, parent, Rights::ALL).expect("room");
+        let deriver = {
+            let own = world.own.clone();
+            thread::spawn(move || Table::duplicate(&own, child, Rights::ALL))
+        };
+        assert_eq!(revoke(&world.own, parent), Ok(()));
+        let derived = deriver.join().unwrap();
+        // Before the child went, or not at all.
+        assert!(matches!(derived, Ok(_) | Err(Error::BadHandle)));
+        assert_eq!(world.own.count(), 1);
+        world.end();
+    });
+}
+
+#[test]
+fn loom_a_table_that_ends_takes_nothing_that_is_carried() {
+    model(|| {
+        let world = World::new();
+        let handle = world.insert(&world.own, 1, Rights::ALL);
+        let carrier = {
+            let (own, other) = (world.own.clone(), world.other.clone());
+            thread::spawn(move || Table::carry(&own, handle, Rights::TRANSFER, &other))
+        };
+        clear(&world.other);
+        match carrier.join().unwrap() {
+            Ok(there) => assert!(!is_there(&world.other, there) && world.own.count() == 0),
+            Err(error) => assert!(error == Error::Ended && is_there(&world.own, handle)),
+        }
         assert_eq!(world.other.count(), 0);
         world.end();
     });

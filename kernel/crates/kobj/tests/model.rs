@@ -51,6 +51,7 @@ enum Op {
     Take(usize),
     PutBack(usize),
     Deliver(usize, usize),
+    Carry(usize, usize, bool),
     Lose(usize),
     Revoke(usize),
 }
@@ -70,6 +71,7 @@ fn op() -> impl Strategy<Value = Op> {
         3 => any().prop_map(Op::Take),
         1 => any().prop_map(Op::PutBack),
         2 => (any(), any()).prop_map(|(at, to)| Op::Deliver(at, to)),
+        3 => (any(), any(), prop::bool::ANY).prop_map(|(at, to, is_so)| Op::Carry(at, to, is_so)),
         1 => any().prop_map(Op::Lose),
         1 => any().prop_map(Op::Revoke),
     ]
@@ -213,8 +215,14 @@ impl World {
             Op::Derive(at, data) => self.derive(at, Rights::ALL, Some(data)),
             Op::Close(at) => {
                 if let Some((number, table, handle)) = self.pick(at) {
-                    let object = self.tables[table].close(handle).expect("there");
-                    assert_eq!(*object.0, self.known[&number].object);
+                    let expected = self.known[&number].object;
+                    if at % 2 == 0 {
+                        let object = self.tables[table].close(handle).expect("there");
+                        assert_eq!(*object.0, expected);
+                    } else {
+                        let check = |object: Thing| assert_eq!(*object.0, expected);
+                        assert_eq!(self.tables[table].close_by(handle, check), Ok(()));
+                    }
                     self.forget(number);
                 }
             }
@@ -260,6 +268,29 @@ impl World {
                     }
                     (Err(Undelivered::Revoked), None) => {}
                     _ => panic!("wrong outcome of a delivery"),
+                }
+            }
+            Op::Carry(at, to, needs_duplicate) => {
+                let to = to % TABLES;
+                let Some((number, table, handle)) = self.pick(at) else {
+                    return;
+                };
+                let needed = match needs_duplicate {
+                    true => Rights::DUPLICATE,
+                    false => Rights::TRANSFER,
+                };
+                let is_full = self.used(to) >= LIMIT;
+                let (from, receiver) = (&self.tables[table], &self.tables[to]);
+                let carried = Table::carry(from, handle, needed, receiver);
+                if is_full {
+                    assert_eq!(carried, Err(Error::TooMany));
+                } else if !self.known[&number].rights.contains(needed) {
+                    assert_eq!(carried, Err(Error::AccessDenied));
+                } else {
+                    let there = carried.expect("there");
+                    self.gone.insert((table, handle.0));
+                    assert!(!self.gone.contains(&(to, there.0)), "a value came again");
+                    self.known.get_mut(&number).expect("known").at = At::Table(to, there.0);
                 }
             }
             Op::Lose(at) => {

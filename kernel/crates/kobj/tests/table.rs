@@ -153,6 +153,80 @@ fn errors_of_derivation_change_nothing() {
     assert_eq!((Arc::count(&table), Arc::count(&thing.0)), (1, 1));
 }
 
+#[test]
+fn what_cannot_be_carried_stays() {
+    let (from, to, thing) = (table(10), table(1), thing());
+    let handle = insert(&from, &thing).expect("room");
+    let child = Table::duplicate(&from, handle, Rights::TRANSFER).expect("room");
+    let carry = |handle, to| Table::carry(&from, handle, Rights::TRANSFER, to);
+    assert_eq!(carry(Handle(child.0 + 1), &to), Err(Error::BadHandle));
+    let other = insert(&to, &thing).expect("room");
+    assert_eq!(carry(child, &to), Err(Error::TooMany));
+    drop(to.close(other));
+    let none = Table::duplicate(&from, handle, Rights::NONE).expect("room");
+    assert_eq!(carry(none, &to), Err(Error::AccessDenied));
+    assert_eq!(
+        Table::carry(&from, none, Rights::DUPLICATE, &from),
+        Err(Error::AccessDenied)
+    );
+    assert_eq!((from.count(), to.count()), (3, 0));
+    // Within a table it gets another value, and what was derived from it stays that.
+    let moved = Table::carry(&from, handle, Rights::TRANSFER, &from).expect("there");
+    assert!(from.any(handle, Rights::NONE).is_err());
+    let there = carry(child, &to).expect("there");
+    assert!(from.any(child, Rights::NONE).is_err());
+    let mut revocation = from.revoke(moved).expect("there");
+    assert_eq!(revocation.advance(10), Ok(true));
+    assert!(to.any(there, Rights::NONE).is_err() && from.any(none, Rights::NONE).is_err());
+    to.seal();
+    assert_eq!(carry(moved, &to), Err(Error::Ended));
+    assert!(from.any(moved, Rights::ALL).is_ok());
+    clear(&from);
+    clear(&to);
+    assert_eq!(
+        (Arc::count(&from), Arc::count(&to), Arc::count(&thing.0)),
+        (1, 1, 1)
+    );
+}
+
+/// A handle that has lost its relatives needs no memory to leave, and those that are left keep theirs.
+#[test]
+fn families_shrink_in_any_order() {
+    const MEMBERS: usize = 5;
+    let thing = thing();
+    // Which member is the parent of each further one, and the order in which they go.
+    for shape in 0..24 {
+        for order in 0..MEMBERS {
+            let table = table(100);
+            let mut handles = vec![insert(&table, &thing).expect("room")];
+            let mut parents = vec![None];
+            for member in 1..MEMBERS {
+                let parent = shape % member;
+                let child = Table::duplicate(&table, handles[parent], Rights::ALL);
+                handles.push(child.expect("room"));
+                parents.push(Some(parent));
+            }
+            let mut left: Vec<usize> = (0..MEMBERS).collect();
+            for step in 0..MEMBERS - 1 {
+                let gone = left.remove((order + step * 2) % left.len());
+                drop(table.close(handles[gone]));
+                let above = parents[gone];
+                for parent in &mut parents {
+                    if *parent == Some(gone) {
+                        *parent = above;
+                    }
+                }
+            }
+            assert_eq!(table.count(), 1);
+            let mut revocation = table.revoke(handles[left[0]]).expect("there");
+            assert_eq!(revocation.advance(10), Ok(true));
+            assert_eq!(table.count(), 1);
+            clear(&table);
+            assert_eq!((Arc::count(&table), Arc::count(&thing.0)), (1, 1));
+        }
+    }
+}
+
 /// As many children as there can be, of one parent that closes; and a chain as long.
 #[test]
 fn wide_and_deep_trees_are_revoked() {
