@@ -151,6 +151,15 @@ impl Drop for Receiver {
 }
 
 impl End {
+    /// The mailbox itself.
+    #[inline]
+    pub fn mailbox(&self) -> &Arc<Mailbox> {
+        match self {
+            Self::Client(mailbox) => mailbox,
+            Self::Server(receiver) => &receiver.mailbox,
+        }
+    }
+
     /// The mailbox itself, which does not keep it open.
     #[inline]
     pub fn into_mailbox(self) -> Arc<Mailbox> {

@@ -7,11 +7,13 @@ pub mod mailbox;
 pub mod ports;
 pub mod resource;
 
+use core::mem::ManuallyDrop;
+
 use abi::ObjectType;
 pub use event::{Binding, Event};
 pub use interrupt::Interrupt;
 use kobj::Numbers;
-use ksync::{Arc, Once};
+use ksync::{Arc, Count, Once};
 pub use mailbox::Mailbox;
 pub use resource::Resource;
 
@@ -24,7 +26,6 @@ use crate::vm::VmArea;
 pub type HandleTable = kobj::Table<Object>;
 
 /// What a handle names: a counted reference.
-#[derive(Clone)]
 pub enum Object {
     /// A process; its own handle table may hold it too, until it ends.
     Process(Arc<Process>),
@@ -63,7 +64,49 @@ impl kobj::Object for Object {
     }
 }
 
+impl Clone for Object {
+    /// Counts one more reference and copies it, without telling the types apart: a handle is cloned with its slot locked.
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        if let Some(count) = self.counter() {
+            count.add();
+        }
+        // SAFETY: the copy is the reference that was just counted, if it is one; each variant holds one or nothing else.
+        unsafe { core::ptr::read(self) }
+    }
+}
+
 impl Object {
+    /// Where its references are counted; none if it is not counted.
+    #[inline(always)]
+    fn counter(&self) -> Option<&Count> {
+        Some(match self {
+            Self::Process(process) => Arc::counter(process),
+            Self::Thread(thread) => Arc::counter(thread),
+            Self::VmArea(area) => Arc::counter(area),
+            Self::Event(event) => Arc::counter(event),
+            Self::Resource(resource) => Arc::counter(resource),
+            Self::Interrupt(interrupt) => Arc::counter(interrupt),
+            Self::Mailbox(mailbox::End::Client(mailbox)) => Arc::counter(mailbox),
+            Self::Mailbox(mailbox::End::Server(receiver)) => Arc::counter(receiver),
+            Self::Reply(reply) => Arc::counter(reply),
+            Self::System => return None,
+        })
+    }
+
+    /// Drops it, without telling the types apart if it is not the last reference.
+    #[inline(always)]
+    pub fn release(self) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the reference is this one, which is forgotten already.
+        let is_gone = this
+            .counter()
+            .is_none_or(|count| unsafe { count.take_off() });
+        if !is_gone {
+            end(ManuallyDrop::into_inner(this));
+        }
+    }
+
     /// A number that no other object has at the same time.
     pub fn number(&self) -> u64 {
         static NUMBERS: Once<Numbers> = Once::new();
@@ -82,4 +125,11 @@ impl Object {
         let numbers = NUMBERS.call_once(|| Numbers::new(random::next()));
         numbers.of(word)
     }
+}
+
+/// Drops the last reference. Apart, as few are the last.
+#[cold]
+#[inline(never)]
+fn end(object: Object) {
+    drop(object);
 }

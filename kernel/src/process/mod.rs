@@ -218,8 +218,9 @@ impl Process {
     ///
     /// # Errors
     /// `BadHandle`.
+    #[inline(always)]
     pub fn remove_handle(&self, handle: Handle) -> Result<(), Error> {
-        self.handles.close(handle).map(drop)
+        self.handles.close_by(handle, Object::release)
     }
 
     /// How many handles it has.

@@ -38,8 +38,9 @@ pub trait Typed: Sized {
     /// Its type.
     const TYPE: ObjectType;
 
-    /// The object, if it is of this type, and the word of the handle.
-    fn from_named(named: Named<Object>) -> Option<Self>;
+    /// The object, if it is of this type, and the word of the handle. Clones the object's reference and nothing else, as it is called
+    /// with the handle locked.
+    fn of(named: &Named<Object>) -> Option<Self>;
 }
 
 macro_rules! typed {
@@ -48,22 +49,22 @@ macro_rules! typed {
             const TYPE: ObjectType = ObjectType::$name;
 
             #[inline(always)]
-            fn from_named(named: Named<Object>) -> Option<Self> {
-                match (named.object, named.data) { ($pattern, $word) => Some($value), _ => None }
+            fn of(named: &Named<Object>) -> Option<Self> {
+                match (&named.object, named.data) { ($pattern, $word) => Some($value), _ => None }
             }
         }
     )+};
 }
 
 typed! {
-    Process: Object::Process(process), _ => process;
-    Thread: Object::Thread(thread), _ => thread;
-    VmArea: Object::VmArea(area), _ => area;
-    Event: Object::Event(event), _ => event;
-    Mailbox: Object::Mailbox(end), badge => objects::Mailbox { mailbox: end.into_mailbox(), badge };
-    Resource: Object::Resource(resource), _ => resource;
-    Interrupt: Object::Interrupt(interrupt), _ => interrupt;
-    Reply: Object::Reply(reply), _ => reply;
+    Process: Object::Process(process), _ => process.clone();
+    Thread: Object::Thread(thread), _ => thread.clone();
+    VmArea: Object::VmArea(area), _ => area.clone();
+    Event: Object::Event(event), _ => event.clone();
+    Mailbox: Object::Mailbox(end), badge => objects::Mailbox { mailbox: end.mailbox().clone(), badge };
+    Resource: Object::Resource(resource), _ => resource.clone();
+    Interrupt: Object::Interrupt(interrupt), _ => interrupt.clone();
+    Reply: Object::Reply(reply), _ => reply.clone();
     System: Object::System, _ => objects::System;
 }
 
@@ -169,8 +170,8 @@ impl Registers {
 /// Looks up a handle that must name an object of this type, with these rights.
 #[inline(always)]
 pub fn handle<T: Typed>(caller: &Process, register: u64, rights: Rights) -> Result<T, Error> {
-    let named = caller.handles().named(Handle(register), T::TYPE, rights)?;
-    T::from_named(named).ok_or(Error::WrongType)
+    let handles = caller.handles();
+    handles.select(Handle(register), T::TYPE, rights, T::of)
 }
 
 /// As [`handle`], where 0 stands for none.
@@ -189,11 +190,9 @@ pub fn optional_handle<T: Typed>(
 /// Looks up a handle that must name an object of this type, and returns its rights too.
 #[inline(always)]
 pub fn handle_and_rights<T: Typed>(caller: &Process, register: u64) -> Result<(T, Rights), Error> {
+    let with_rights = |named: &Named<Object>| Some((T::of(named)?, named.rights));
     let handles = caller.handles();
-    let named = handles.named(Handle(register), T::TYPE, Rights::NONE)?;
-    let rights = named.rights;
-    let object = T::from_named(named).ok_or(Error::WrongType)?;
-    Ok((object, rights))
+    handles.select(Handle(register), T::TYPE, Rights::NONE, with_rights)
 }
 
 /// An address and a length of at most `max` bytes.

@@ -2,7 +2,7 @@
 
 use abi::handle::Info;
 use abi::{Error, Handle, Rights};
-use kobj::{Object as _, Reservation, Undelivered};
+use kobj::Object as _;
 
 use super::decode::{AnyHandle, Place, Written, objects};
 use super::dispatch::{Caller, Handles};
@@ -13,10 +13,12 @@ use crate::sched;
 const REVOKE_STEPS: u32 = 32;
 
 impl Handles for Caller<'_> {
+    #[inline(always)]
     fn handle_close(self, handle: Handle) -> Result<(), Error> {
         self.0.remove_handle(handle)
     }
 
+    #[inline(always)]
     fn handle_duplicate(self, first: AnyHandle, rights: Rights) -> Result<Handle, Error> {
         HandleTable::duplicate(self.0.handles(), first.handle, rights)
     }
@@ -42,15 +44,11 @@ impl Handles for Caller<'_> {
     }
 
     fn handle_give(self, target: objects::Process, given: AnyHandle) -> Result<Handle, Error> {
-        let place = Reservation::new(target.handles())?;
-        let flight = HandleTable::take(self.0.handles(), given.handle, given.needed)?;
-        match flight.deliver(place) {
-            Ok(there) => Ok(there),
-            Err(Undelivered::Revoked) => Err(Error::BadHandle),
-            Err(Undelivered::Ended(flight)) => {
-                flight.put_back()?;
-                Err(Error::Ended)
-            }
-        }
+        HandleTable::carry(
+            self.0.handles(),
+            given.handle,
+            given.needed,
+            target.handles(),
+        )
     }
 }

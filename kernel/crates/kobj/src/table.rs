@@ -352,20 +352,6 @@ impl<T: Object> Table<T> {
         self.select(handle, kind, needed, |named| Some(named.object.clone()))
     }
 
-    /// As [`get`](Self::get), with all rights of the handle and its word.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    #[inline]
-    pub fn named(
-        &self,
-        handle: Handle,
-        kind: ObjectType,
-        needed: Rights,
-    ) -> Result<Named<T>, Error> {
-        self.select(handle, kind, needed, |named| Some(named.clone()))
-    }
-
     /// What a handle of any type names.
     ///
     /// # Errors

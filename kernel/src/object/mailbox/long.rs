@@ -124,11 +124,74 @@ pub fn load(sender: &Process, tag: Tag) -> Result<(), Error> {
         read.map_err(|_| Error::BadAddress)?;
     }
     // SAFETY: the running thread's own frame.
-    let handles = unsafe { Handles::of(tag, thread.frame()) };
-    for handle in handles.as_slice() {
-        sender.handles().any(*handle, Rights::TRANSFER)?;
+    unsafe { can_be_sent(tag, thread.frame(), sender) }
+}
+
+/// Looks whether the handles of a message can be sent.
+///
+/// # Errors
+/// `BadHandle`, `AccessDenied`.
+///
+/// # Safety
+/// As [`Handles::of`].
+#[inline(always)]
+unsafe fn can_be_sent(tag: Tag, frame: *const TrapFrame, sender: &Process) -> Result<(), Error> {
+    match tag.handles() {
+        0 => Ok(()),
+        // SAFETY: as the caller of this says.
+        1 => (sender.handles()).check(Handle(unsafe { (*frame).rdx }), Rights::TRANSFER),
+        _ => {
+            // SAFETY: as above.
+            let handles = unsafe { Handles::of(tag, frame) };
+            let mut handles = handles.as_slice().iter();
+            handles.try_for_each(|handle| sender.handles().check(*handle, Rights::TRANSFER))
+        }
     }
-    Ok(())
+}
+
+/// Moves the handles of a message from one process to another, all or none, delivers the rest of the message by `deliver`, and then
+/// writes the handles there to the registers of the receiver: 0 for such as were revoked on the way.
+///
+/// # Errors
+/// `BadHandle`, `AccessDenied`; `NotTaken` when the receiver has no room for them.
+///
+/// # Safety
+/// As [`Handles::of`], for both frames. The two may be one.
+#[inline(always)]
+unsafe fn bring(
+    tag: Tag,
+    (from, sender): (*const TrapFrame, &Process),
+    (to, receiver): (*mut TrapFrame, &Process),
+    deliver: impl FnOnce(),
+) -> Result<(), Error> {
+    match tag.handles() {
+        0 => {
+            deliver();
+            Ok(())
+        }
+        1 => {
+            let (sender, receiver) = (sender.handles(), receiver.handles());
+            // SAFETY: as the caller of this says.
+            let handle = Handle(unsafe { (*from).rdx });
+            let there = HandleTable::carry(sender, handle, Rights::TRANSFER, receiver);
+            let there = there.map_err(|error| match error {
+                Error::BadHandle | Error::AccessDenied => error,
+                _ => Error::NotTaken,
+            })?;
+            deliver();
+            // SAFETY: as above.
+            unsafe { (*to).rdx = there.0 };
+            Ok(())
+        }
+        _ => {
+            // SAFETY: as above.
+            let moved = unsafe { Handles::of(tag, from) }.moved(sender, receiver)?;
+            deliver();
+            // SAFETY: as above.
+            unsafe { moved.write(to) };
+            Ok(())
+        }
+    }
 }
 
 /// Brings the words of the answer in the running thread's registers to its buffer.
@@ -187,9 +250,7 @@ pub fn accept(receiver: &Process) -> bool {
         store_words(server, tag).map_err(|_| Error::NotTaken)
     };
     let handles = || {
-        // SAFETY: the running thread's own frame.
-        let sent = unsafe { Handles::of(tag, server.frame()) };
-        if sent.count == 0 {
+        if tag.handles() == 0 {
             return Ok(());
         }
         if !call.claim(right.serial) {
@@ -197,11 +258,12 @@ pub fn accept(receiver: &Process) -> bool {
         }
         // Threads of the kernel send nothing.
         let sender = right.caller.process.as_ref().ok_or(Error::PeerClosed);
-        let moved = sender.and_then(|sender| sent.moved(sender, receiver));
+        let frame = server.frame();
+        // SAFETY: the running thread's own frame, to which the message was delivered.
+        let brought = sender
+            .and_then(|sender| unsafe { bring(tag, (frame, sender), (frame, receiver), || ()) });
         call.release(right.serial);
-        // SAFETY: as above.
-        unsafe { moved?.write(server.frame()) };
-        Ok(())
+        brought
     };
     match words().and_then(|()| handles()) {
         Ok(()) => {
@@ -235,19 +297,15 @@ pub(super) unsafe fn answer(
     caller: &Thread,
 ) -> Result<(), Error> {
     // SAFETY: as the caller of this says.
-    let sent = unsafe { Handles::of(tag, frame) };
-    // SAFETY: as above.
     unsafe { copy_rest(tag, sched::current_ref(), caller) }?;
-    let moved = match (sched::current_process(), &caller.process) {
-        (Some(from), Some(to)) => sent.moved(from, to)?,
-        _ => return Err(Error::NotTaken),
+    let (Some(from), Some(to)) = (sched::current_process(), &caller.process) else {
+        return Err(Error::NotTaken);
     };
+    let there = caller.frame();
     // SAFETY: as above.
-    unsafe {
-        copy_message(frame, caller.frame());
-        moved.write(caller.frame());
-    }
-    Ok(())
+    let deliver = || unsafe { copy_message(frame, there) };
+    // SAFETY: as above.
+    unsafe { bring(tag, (frame, from), (there, to), deliver) }
 }
 
 /// Copies words beyond the registers from the kernel's copy of one thread's to that of another's.
@@ -353,7 +411,10 @@ impl Handles {
                         // One that was revoked meanwhile is closed.
                         let _ = taken.put_back();
                     }
-                    return Err(error);
+                    return Err(match error {
+                        Error::OutOfMemory => Error::NotTaken,
+                        error => error,
+                    });
                 }
             }
         }

@@ -179,7 +179,7 @@ pub const GROUPS: &[Group] = &[
                 what: "call and answer, two processes, a handle moved each way",
                 source: Source::Printed("call-handle"),
                 budget: Some(1_600),
-                explained: Some(4_200),
+                explained: Some(2_030),
                 goal: Some(1_200),
                 linux: Some(7_468),
                 ..ROW
@@ -290,7 +290,7 @@ pub const GROUPS: &[Group] = &[
                 what: "handle duplicate + close",
                 source: Source::Printed("duplicate-close"),
                 budget: Some(300),
-                explained: Some(830),
+                explained: Some(370),
                 goal: Some(200),
                 linux: Some(924),
                 ..ROW
