@@ -452,3 +452,28 @@ fn loom_a_table_that_ends_takes_nothing_that_is_carried() {
         world.end();
     });
 }
+
+/// Whatever happens at the receiver, who has sent handles has none of them any more, and who could not send has all.
+#[test]
+fn loom_what_is_carried_together_is_gone_or_stays() {
+    model(|| {
+        let world = World::new();
+        let mut handles = [1, 2].map(|number| world.insert(&world.own, number, Rights::ALL));
+        let sender = {
+            let (own, other) = (world.own.clone(), world.other.clone());
+            thread::spawn(move || {
+                Table::carry_together(&own, &mut handles, Rights::TRANSFER, &other)
+            })
+        };
+        clear(&world.other);
+        match sender.join().unwrap() {
+            Ok(()) => assert_eq!(world.own.count(), 0),
+            Err(error) => {
+                assert_eq!(error, Error::Ended);
+                assert!(handles.iter().all(|handle| is_there(&world.own, *handle)));
+            }
+        }
+        assert_eq!(world.other.count(), 0);
+        world.end();
+    });
+}

@@ -2,7 +2,7 @@
 #![cfg(not(loom))]
 
 use abi::{Error, Handle, ObjectType, Rights};
-use kobj::{HANDLES_MAX, Leftovers, Named, Object, Reservation, Table, Undelivered};
+use kobj::{HANDLES_MAX, Leftovers, Named, Object, Reservation, TOGETHER_MAX, Table, Undelivered};
 use ksync::Arc;
 
 #[derive(Clone)]
@@ -181,6 +181,35 @@ fn what_cannot_be_carried_stays() {
     to.seal();
     assert_eq!(carry(moved, &to), Err(Error::Ended));
     assert!(from.any(moved, Rights::ALL).is_ok());
+    clear(&from);
+    clear(&to);
+    assert_eq!(
+        (Arc::count(&from), Arc::count(&to), Arc::count(&thing.0)),
+        (1, 1, 1)
+    );
+}
+
+#[test]
+fn handles_go_together_or_stay() {
+    let (from, to, thing) = (table(20), table(2), thing());
+    let first = insert(&from, &thing).expect("room");
+    let second = Table::duplicate(&from, first, Rights::ALL).expect("room");
+    let none = Table::duplicate(&from, first, Rights::NONE).expect("room");
+    let carry =
+        |handles: &mut [Handle]| Table::carry_together(&from, handles, Rights::TRANSFER, &to);
+    assert_eq!(carry(&mut []), Ok(()));
+    assert_eq!(carry(&mut [first, none]), Err(Error::AccessDenied));
+    assert_eq!(carry(&mut [first, first]), Err(Error::BadHandle));
+    assert_eq!(carry(&mut [first, second, none]), Err(Error::TooMany));
+    assert_eq!(carry(&mut [first; TOGETHER_MAX + 1]), Err(Error::TooMany));
+    assert_eq!((from.count(), to.count()), (3, 0));
+    assert!(from.any(first, Rights::ALL).is_ok() && from.any(second, Rights::ALL).is_ok());
+    let mut both = [first, second];
+    assert_eq!(carry(&mut both), Ok(()));
+    assert_eq!((from.count(), to.count()), (1, 2));
+    let mut revocation = to.revoke(both[0]).expect("there");
+    assert_eq!(revocation.advance(10), Ok(true));
+    assert_eq!((from.count(), to.count()), (0, 1));
     clear(&from);
     clear(&to);
     assert_eq!(

@@ -9,17 +9,16 @@
 
 use alloc::boxed::Box;
 use core::cell::{Cell, UnsafeCell};
-use core::ops::Range;
 
 use abi::message::{HANDLES_MAX, REGISTER_WORDS, Tag, WORDS_MAX};
 use abi::{Error, Handle, Rights};
-use kobj::{InFlight, Reservation, Undelivered};
+use kobj::TOGETHER_MAX;
 use ksync::{Once, try_box};
 
 use super::reply::copy_message;
 use crate::arch::current::trap::TrapFrame;
 use crate::arch::current::usercopy;
-use crate::object::{HandleTable, Object};
+use crate::object::HandleTable;
 use crate::process::Process;
 use crate::sched;
 use crate::sched::thread::Thread;
@@ -174,10 +173,7 @@ unsafe fn bring(
             // SAFETY: as the caller of this says.
             let handle = Handle(unsafe { (*from).rdx });
             let there = HandleTable::carry(sender, handle, Rights::TRANSFER, receiver);
-            let there = there.map_err(|error| match error {
-                Error::BadHandle | Error::AccessDenied => error,
-                _ => Error::NotTaken,
-            })?;
+            let there = there.map_err(not_taken)?;
             deliver();
             // SAFETY: as above.
             unsafe { (*to).rdx = there.0 };
@@ -361,12 +357,8 @@ impl Handles {
         }
     }
 
-    fn range(&self) -> Range<usize> {
-        0..self.count
-    }
-
     fn as_slice(&self) -> &[Handle] {
-        self.handles.get(self.range()).unwrap_or_default()
+        self.handles.get(0..self.count).unwrap_or_default()
     }
 
     /// Writes them to the registers of a frame.
@@ -396,43 +388,18 @@ impl Handles {
     /// # Errors
     /// `BadHandle`, `AccessDenied`; `NotTaken` when the receiver has no room for them.
     fn moved(mut self, from: &Process, to: &Process) -> Result<Self, Error> {
-        let range = self.range();
-        let mut places: [Option<Reservation<Object>>; HANDLES_MAX] = [const { None }; HANDLES_MAX];
-        for place in places.iter_mut().take(self.count) {
-            let reserved = Reservation::new(to.handles());
-            *place = Some(reserved.map_err(|_| Error::NotTaken)?);
-        }
-        let mut flights: [Option<InFlight<Object>>; HANDLES_MAX] = [const { None }; HANDLES_MAX];
-        for (flight, handle) in flights.iter_mut().zip(self.as_slice()) {
-            match HandleTable::take(from.handles(), *handle, Rights::TRANSFER) {
-                Ok(taken) => *flight = Some(taken),
-                Err(error) => {
-                    for taken in flights.into_iter().flatten() {
-                        // One that was revoked meanwhile is closed.
-                        let _ = taken.put_back();
-                    }
-                    return Err(match error {
-                        Error::OutOfMemory => Error::NotTaken,
-                        error => error,
-                    });
-                }
-            }
-        }
-        let handles = self.handles.get_mut(range).unwrap_or_default();
-        for ((handle, flight), place) in handles.iter_mut().zip(flights).zip(places) {
-            let (Some(flight), Some(place)) = (flight, place) else {
-                continue;
-            };
-            *handle = match flight.deliver(place) {
-                Ok(there) => there,
-                Err(Undelivered::Revoked) => Handle(0),
-                // The receiver is ending: it sees none of this.
-                Err(Undelivered::Ended(flight)) => {
-                    let _ = flight.put_back();
-                    Handle(0)
-                }
-            };
-        }
+        const { assert!(HANDLES_MAX <= TOGETHER_MAX) };
+        let handles = self.handles.get_mut(0..self.count).unwrap_or_default();
+        HandleTable::carry_together(from.handles(), handles, Rights::TRANSFER, to.handles())
+            .map_err(not_taken)?;
         Ok(self)
+    }
+}
+
+/// What is not the sender's fault is the receiver's.
+fn not_taken(error: Error) -> Error {
+    match error {
+        Error::BadHandle | Error::AccessDenied => error,
+        _ => Error::NotTaken,
     }
 }
