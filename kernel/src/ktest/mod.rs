@@ -69,6 +69,7 @@ const TESTS: &[Test] = &[
     ("process/faults", process::faults),
     ("process/system-calls", process::system_calls),
     ("process/vector-registers", process::vector_registers),
+    ("process/seen-is-told", process::seen_is_told),
     ("process/nothing-is-lost", process::nothing_is_lost),
     ("nmi/user-and-kernel", nmi::user_and_kernel),
     ("firmware/s5", firmware::s5),

@@ -3,16 +3,20 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use ksync::Arc;
 use x86_64::registers::rflags::{self, RFlags};
 
-use super::tools::{Account, check_each_cpu, online, wait_until};
+use super::tools::{Account, check_each_cpu, online, start_on, wait_until};
 use super::{Outcome, check};
 use crate::arch::current::{cpuid, time};
 use crate::boot;
+use crate::object::Binding;
+use crate::object::event::Listener;
 use crate::process::{Exit, Process, loader};
 use crate::sched::{self, thread::Affinity};
+use crate::vm;
 
 /// Starts a program from a boot module.
 pub fn start(words: &[&str], place: Affinity) -> Result<Arc<Process>, String> {
@@ -169,4 +173,66 @@ pub fn nothing_is_lost() -> Outcome {
     })?;
     before.check_same()?;
     Ok(format!("{} processes", each * online().count()))
+}
+
+/// Processes that end while somebody looks, at a time.
+const WATCHED: usize = 100;
+/// How often.
+const TIMES: usize = 20;
+/// How often it is looked before others have their turn.
+const LOOKS: usize = 1000;
+/// The bit that the end of each sets.
+const TOLD: u64 = 1;
+
+/// Looks closely until something is so. The other CPU does so, too, that it happens at the same time; but one may need the other's.
+fn watch(is_so: impl Fn() -> bool) -> bool {
+    (0..LOOKS).any(|_| is_so()) || wait_until(is_so)
+}
+
+/// Ends one process after the other while another CPU looks: as soon as it sees the end, it must find the bits that the end sets. (A bit
+/// that comes later is taken for the end of another one.)
+pub fn seen_is_told() -> Outcome {
+    let before = Account::now();
+    for _ in 0..TIMES {
+        end_watched()?;
+    }
+    before.check_same()?;
+    Ok(format!("{} processes", TIMES * WATCHED))
+}
+
+fn end_watched() -> Result<(), String> {
+    let out_of_memory = |_| String::from("no memory");
+    let mut watched = Vec::new();
+    for _ in 0..WATCHED {
+        let account = vm::Account::new(64, None).map_err(out_of_memory)?;
+        let process = Process::new("watched", account, None).map_err(|error| format!("{error}"))?;
+        let listener = Listener::new().map_err(out_of_memory)?;
+        process.on_exit(Binding::new(&listener, TOLD));
+        watched.push((process, listener));
+    }
+    let other = online().last().map_or(0, |cpu| cpu.index);
+    let shared = alloc::sync::Arc::new((watched, AtomicUsize::new(0), AtomicUsize::new(0)));
+    let theirs = shared.clone();
+    start_on(other, "watcher", move || {
+        let (watched, looked, late) = &*theirs;
+        for (process, event) in watched {
+            watch(|| process.ended().is_some());
+            if event.take(TOLD) == 0 {
+                late.fetch_add(1, Ordering::Relaxed);
+            }
+            looked.fetch_add(1, Ordering::Release);
+        }
+    })?;
+    let (watched, looked, late) = &*shared;
+    for (index, (process, _)) in watched.iter().enumerate() {
+        process.end(Exit::Status(0));
+        let is_seen = watch(|| looked.load(Ordering::Acquire) > index);
+        check!(is_seen, "the end of process {index} is not seen");
+    }
+    let late = late.load(Ordering::Relaxed);
+    check!(
+        late == 0,
+        "{late} of {WATCHED} ends were told after they were seen"
+    );
+    Ok(())
 }
