@@ -3,7 +3,7 @@
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use ksched::{Config, Decision, Node, RunQueue, Task};
+use ksched::{Balance, Config, CpuSet, Decision, Excess, Given, Node, RunQueue, Task};
 use ksync::Arc;
 use ktrace::Left;
 
@@ -121,8 +121,10 @@ pub struct CpuQueue {
     online: AtomicBool,
     /// When this CPU's timer fires next; it may be earlier than needed, never later.
     armed_ns: Cell<u64>,
-    /// When the loads of the processors are compared next.
-    pub(super) balance_ns: Cell<u64>,
+    /// When threads are given to other CPUs.
+    balance: Cell<Balance>,
+    /// When a thread was last given to this CPU.
+    took_ns: AtomicU64,
 }
 
 /// What a CPU must know of a thread that was put into its queue.
@@ -133,6 +135,9 @@ pub(super) struct News {
     /// When the timer is needed.
     tick: Option<u64>,
 }
+
+/// How many threads are looked at for one that goes to another CPU, with interrupts off.
+const MOST: usize = 64;
 
 /// No timer is armed.
 const UNARMED: u64 = u64::MAX;
@@ -170,7 +175,8 @@ impl CpuQueue {
             left: Cell::new(None),
             online: AtomicBool::new(false),
             armed_ns: Cell::new(UNARMED),
-            balance_ns: Cell::new(0),
+            balance: Cell::new(Balance::new()),
+            took_ns: AtomicU64::new(0),
         }
     }
 
@@ -204,6 +210,12 @@ impl CpuQueue {
         // Read with the lock held: whoever changes it looks into the queue afterwards.
         let priority = ready.thread().priority();
         let decision = queue.enqueue(ready, priority, time::now_ns());
+        self.news(&queue, decision)
+    }
+
+    /// What the CPU must be told of a thread that was put into its queue just now.
+    #[inline(always)]
+    fn news(&self, queue: &RunQueue<Ready>, decision: Decision) -> Option<News> {
         let runnable = queue.runnable();
         self.load.store(runnable, Ordering::SeqCst);
         // The first that waits needs the timer that a thread alone does without.
@@ -287,12 +299,53 @@ impl CpuQueue {
 
     /// Takes out a thread that waits here and that `allowed` accepts.
     pub(super) fn steal(&self, allowed: impl FnMut(Ready) -> bool) -> Option<Ready> {
-        /// How many threads are looked at, with interrupts off.
-        const MOST: usize = 64;
         let mut queue = self.ready.lock();
         let (ready, _) = queue.steal(MOST, allowed)?;
         self.load.store(queue.runnable(), Ordering::Relaxed);
         Some(ready)
+    }
+
+    /// At a tick: for which excess of threads this CPU is to give one away now, if for any.
+    pub(super) fn excess(&self, runnable: usize, now_ns: u64) -> Option<Excess> {
+        let mut balance = self.balance.get();
+        let excess = balance.tick(runnable, self.took_ns(), now_ns);
+        self.balance.set(balance);
+        excess
+    }
+
+    /// Takes out a thread that is to go to one of these CPUs, with the one that `taker` chooses. To be asked by this CPU.
+    pub(super) fn give<R>(
+        &self,
+        takers: &CpuSet,
+        now_ns: u64,
+        taker: impl FnOnce(Ready) -> Option<R>,
+    ) -> Given<(Ready, R)> {
+        let mut queue = self.ready.lock();
+        let given = queue.give(MOST, |ready| ready.thread().allows_any(takers), taker);
+        self.load.store(queue.runnable(), Ordering::Relaxed);
+        drop(queue);
+        let mut balance = self.balance.get();
+        balance.note(&given, now_ns);
+        self.balance.set(balance);
+        given
+    }
+
+    /// Puts a thread in that was taken out of the queue of another CPU; as [`Self::enqueue`].
+    #[cold]
+    pub(super) fn take_over(&self, ready: Ready) -> Option<News> {
+        let mut queue = self.ready.lock();
+        let priority = ready.thread().priority();
+        let decision = queue.take_over(ready, priority, time::now_ns());
+        self.news(&queue, decision)
+    }
+
+    /// When a thread was last given to this CPU.
+    pub(super) fn took_ns(&self) -> u64 {
+        self.took_ns.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_taking(&self, now_ns: u64) {
+        self.took_ns.store(now_ns, Ordering::Relaxed);
     }
 
     /// Sees to it that this CPU's timer fires at this time or before.

@@ -271,12 +271,10 @@ pub fn on_timer() {
     area.queue.note_fired();
     area.queue.expire_alarms();
     on_reschedule();
-    let now = time::now_ns();
-    if area.queue.load() > 1 && now >= area.queue.balance_ns.get() {
-        area.queue.balance_ns.set(now + place::BALANCE_NS);
-        if let Some((taker, true)) = place::push_one(area) {
-            poke(taker);
-        }
+    if percpu::count() > 1
+        && let Some(taker) = place::balance(area)
+    {
+        poke(taker);
     }
 }
 

@@ -2,18 +2,16 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use ksched::{Cpu, Load, MAX_CPUS};
+use ksched::{Cpu, Given, Load, MAX_CPUS};
 use ktrace::Group;
 
 use super::cpu::Ready;
 use super::thread::Thread;
 use crate::arch::current::percpu::{self, PerCpu};
+use crate::arch::current::time;
 use crate::trace;
 
 const WORDS: usize = MAX_CPUS / 64;
-
-/// How often a CPU with more than one runnable thread compares its load with that of others.
-pub(super) const BALANCE_NS: u64 = 50_000_000;
 
 /// CPUs that sleep, or are about to.
 static IDLE: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
@@ -107,7 +105,7 @@ pub(super) fn steal(thief: &PerCpu) -> bool {
     };
     move_to(ready, victim, thief);
     // This CPU looks at its queue next.
-    let _ = thief.queue.enqueue(ready);
+    let _ = thief.queue.take_over(ready);
     true
 }
 
@@ -125,13 +123,27 @@ fn is_movable(ready: Ready, to: u32) -> bool {
     !thread.is_on_cpu() && thread.allows(to)
 }
 
-/// Gives a thread to a CPU that has less to do; returns that CPU, which must be told if need be.
-pub(super) fn push_one(giver: &PerCpu) -> Option<(&'static PerCpu, bool)> {
-    let cpu = Cpu::new(giver.index as usize)?;
-    let taker = ksched::push_to(cpu, giver.queue.load(), loads()).and_then(area_of)?;
-    let ready = giver.queue.steal(|ready| is_movable(ready, taker.index))?;
+/// At a tick of a CPU: gives a thread to one that has less to do, if it is time for that. That one is told if need be.
+#[cold]
+pub(super) fn balance(giver: &PerCpu) -> Option<&'static PerCpu> {
+    let (own, runnable) = (Cpu::new(giver.index as usize)?, giver.queue.load());
+    let now = time::now_ns();
+    let excess = giver.queue.excess(runnable, now)?;
+    let takers = ksched::takers(own, runnable, excess, loads());
+    if takers.is_empty() {
+        return None;
+    }
+    let given = giver.queue.give(&takers, now, |ready| {
+        let allowed = loads().filter(|&(cpu, _)| is_movable(ready, cpu.index() as u32));
+        let allowed = allowed.filter_map(|load| Some((load, area_of(load.0)?.queue.took_ns())));
+        ksched::give_to(own, runnable, excess, allowed).and_then(area_of)
+    });
+    let Given::Thread((ready, taker)) = given else {
+        return None;
+    };
     move_to(ready, giver, taker);
-    Some((taker, taker.queue.enqueue(ready).is_some()))
+    taker.queue.note_taking(now);
+    taker.queue.take_over(ready).map(|_| taker)
 }
 
 /// After a thread was put in a queue: if it waits there behind others, a CPU that has gone to sleep meanwhile, to be told to steal it.

@@ -302,6 +302,15 @@ impl Thread {
         }
     }
 
+    /// Whether it may run on one of these CPUs.
+    pub(super) fn allows_any(&self, cpus: &CpuSet) -> bool {
+        match self.home.load(Ordering::Acquire) {
+            ANYWHERE => !cpus.is_empty(),
+            AMONG => !self.cpus.lock().intersection(cpus).is_empty(),
+            home => Cpu::new(home as usize).is_some_and(|cpu| cpus.contains(cpu)),
+        }
+    }
+
     pub(super) fn set_affinity(&self, affinity: Affinity) {
         let (home, cpus) = split(affinity);
         // A reader in between sees the new set or the old rule: both are answers of a moment ago.

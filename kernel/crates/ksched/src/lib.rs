@@ -2,7 +2,7 @@
 //!
 //! Pure state machines: time comes in as nanoseconds, decisions go out as values, and the kernel
 //! acts on them. Each processor owns a [`RunQueue`] and a [`timer::TimerQueue`], under its own lock;
-//! [`place`], [`steal_from`] and [`push_to`] choose among processors from a snapshot of their loads. Run queues are
+//! [`place`], [`steal_from`], [`takers`] and [`give_to`] choose among processors from a snapshot of their loads. Run queues are
 //! intrusive: each thread brings its own [`Node`], so that making a thread runnable needs no memory and
 //! cannot fail. Timers need a place in the queue, which is reserved before.
 
@@ -21,7 +21,9 @@ mod slab;
 pub mod timer;
 mod wait;
 
-pub use balance::{Load, place, push_to, steal_from};
+pub use balance::{
+    BALANCE_NS, Balance, Excess, Given, Load, ROTATE_NS, give_to, place, steal_from, takers,
+};
 pub use cpuset::{Cpu, CpuSet, MAX_CPUS};
 pub use node::{Node, Task};
 pub use priority::{Config, LEVELS, Priority};

@@ -40,6 +40,8 @@ pub struct Node<T: Copy> {
     pub(crate) left_ns: Cell<u64>,
     /// Since when it would be waiting at this level, had it waited without a break.
     pub(crate) since_ns: Cell<u64>,
+    /// When it was last taken over from another queue.
+    pub(crate) moved_ns: Cell<u64>,
     /// How long it has run, ever. Written by its queue only, read by anybody.
     ran_ns: AtomicU64,
 }
@@ -55,6 +57,7 @@ impl<T: Copy> Node<T> {
             level: Cell::new(Priority::NORMAL),
             left_ns: Cell::new(0),
             since_ns: Cell::new(0),
+            moved_ns: Cell::new(0),
             ran_ns: AtomicU64::new(0),
         }
     }

@@ -9,6 +9,8 @@
 //!
 //! Invariant: a thread is at most once in a queue, either current or waiting.
 
+mod moving;
+
 use crate::lists::{End, Lists};
 use crate::node::{Place, Task};
 use crate::priority::{Config, Priority};

@@ -1,6 +1,6 @@
 //! Processor sets against a standard set; placement and stealing against their promises.
 
-use ksched::{Cpu, CpuSet, Load, MAX_CPUS, place, push_to, steal_from};
+use ksched::{Cpu, CpuSet, Excess, Load, MAX_CPUS, give_to, place, steal_from};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -68,8 +68,8 @@ proptest! {
         for step in 0.. {
             prop_assert!(step <= 20 * 20, "threads go round in circles");
             let giving = (0..counts.len()).find_map(|giver| {
-                let loads = counts.iter().enumerate().map(|(number, count)| (cpu(number), *count));
-                Some((giver, push_to(cpu(giver), counts[giver], loads)?))
+                let loads = counts.iter().enumerate().map(|(number, count)| ((cpu(number), *count), 0));
+                Some((giver, give_to(cpu(giver), counts[giver], Excess::Two, loads)?))
             });
             let Some((giver, taker)) = giving else { break };
             counts[giver] -= 1;

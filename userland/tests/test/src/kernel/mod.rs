@@ -16,6 +16,7 @@ mod order;
 mod orders;
 pub mod ports;
 mod rounds;
+mod shares;
 mod threads;
 mod timeouts;
 mod timers;
@@ -79,6 +80,10 @@ const TESTS: &[Test] = &[
     ("priority-order", order::priorities),
     ("priority-preempts", order::preempts),
     ("priority-low-is-not-starved", order::low_is_not_starved),
+    (
+        "shares-of-one-more-than-processors",
+        shares::one_more_than_processors,
+    ),
     ("affinity-at-creation", order::affinity_at_creation),
     ("affinity-moves", order::affinity_moves),
     (
