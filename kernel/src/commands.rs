@@ -2,7 +2,8 @@
 //!
 //! A line is a program's name and its arguments. `@all NAME ...` runs one copy on every CPU, each pinned to
 //! its own; `@inject NAME ...` runs it again and again, each time with another allocation that fails (see
-//! `mm::inject`); `@restart` restarts the machine. The status of the whole is the last one that was not zero.
+//! `mm::inject`); `@locks NAME ...` runs it and says which locks processors shared meanwhile;
+//! `@restart` restarts the machine. The status of the whole is the last one that was not zero.
 
 use alloc::vec::Vec;
 
@@ -49,6 +50,7 @@ fn run_line(command: &Command<'_>) -> u64 {
             start_and_wait(words, places)
         }
         ["@inject", words @ ..] => injection::run(words),
+        ["@locks", words @ ..] => sharing::run(words),
         words => start_and_wait(words, core::iter::once(Affinity::Any)),
     }
 }
@@ -104,6 +106,18 @@ mod injection {
 
 #[cfg(feature = "fault-injection")]
 mod injection;
+
+#[cfg(not(feature = "frame-debug"))]
+mod sharing {
+    /// Says that it cannot be done.
+    pub fn run(_words: &[&str]) -> u64 {
+        log::error!("this kernel was built without the feature frame-debug");
+        super::NOT_FOUND
+    }
+}
+
+#[cfg(feature = "frame-debug")]
+mod sharing;
 
 /// The names of all modules, separated by blanks.
 struct Names;

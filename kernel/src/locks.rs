@@ -7,6 +7,11 @@ use ksync::Level;
 
 /// Counts the levels in the order in which they are listed.
 macro_rules! levels {
+    (names $($(#[doc = $text:literal])+ $name:ident $(, $shared:ident)?;)*) => {
+        /// What they are called, in their order.
+        #[cfg(feature = "frame-debug")]
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+    };
     (@ $rank:expr;) => {
         /// How many levels there are.
         pub const COUNT: u8 = $rank;
@@ -24,7 +29,10 @@ macro_rules! levels {
         levels!(@ $rank + 1; $($rest)*);
     };
     (@ shared) => { true };
-    ($($levels:tt)*) => { levels!(@ 0; $($levels)*); };
+    ($($levels:tt)*) => {
+        levels!(names $($levels)*);
+        levels!(@ 0; $($levels)*);
+    };
 }
 
 levels! {
@@ -95,3 +103,7 @@ levels! {
 }
 
 const _: () = assert!(COUNT <= ksync::order::LEVELS_MAX);
+
+/// What processors share, counted in the checked kernel.
+#[cfg(feature = "frame-debug")]
+pub static TALLY: ksync::Tally = ksync::Tally::new();

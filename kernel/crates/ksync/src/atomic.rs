@@ -26,17 +26,6 @@ pub(crate) fn in_one_order() {
     fence(Ordering::SeqCst);
 }
 
-/// [`relax`], in the form that the locks of `spin` take.
-#[derive(Clone, Copy, Debug)]
-pub enum Pause {}
-
-impl spin::RelaxStrategy for Pause {
-    #[inline]
-    fn relax() {
-        relax();
-    }
-}
-
 /// Defines a constructor that is `const`, except under loom, whose atomics cannot be.
 macro_rules! const_new {
     ($(#[$meta:meta])* $vis:vis fn new() -> Self $body:block) => {

@@ -3,6 +3,7 @@
 use crate::atomic::{AtomicU32, Ordering, relax};
 use crate::lock::{Raw, RawGuard, is_locked, try_lock};
 use crate::order::{Held, Level, Noted, Unranked};
+use crate::tally::Tally;
 use core::fmt;
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
@@ -26,6 +27,11 @@ pub trait IrqControl {
 
     /// Whether the order of locks is checked, which costs some instructions a lock.
     const CHECKS_ORDER: bool = false;
+
+    /// Where it is counted what processors share, where the order is checked.
+    fn tally() -> Option<&'static Tally> {
+        None
+    }
 
     /// The levels of which this processor holds locks, where the order is checked; called with interrupts off. `None` while
     /// processors have no numbers.
@@ -83,10 +89,18 @@ impl<I: IrqControl> Drop for IrqGuard<I> {
 ///
 /// `L` is its place in the order of locks; it is checked where [`IrqControl::CHECKS_ORDER`] says so.
 pub struct IrqLock<T, I: IrqControl, L = Unranked> {
-    /// Number of the holder's processor plus 1, or 0; kept in builds with debug assertions.
+    /// Number of the last holder's processor plus 1, or 0, and [`HELD`]; kept where [`keeps_owner`] says so.
     owner: AtomicU32,
     raw: Raw<T>,
     control: PhantomData<fn() -> (I, L)>,
+}
+
+/// In [`IrqLock::owner`]: the processor holds the lock; without this it was the last that did.
+const HELD: u32 = 1 << 31;
+
+/// Whether locks note their holders: to find those taken twice, and those that processors share.
+const fn keeps_owner<I: IrqControl>() -> bool {
+    cfg!(debug_assertions) || I::CHECKS_ORDER
 }
 
 impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
@@ -126,6 +140,11 @@ impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
     #[cold]
     #[inline(never)]
     fn lock_slowly(&self) -> IrqLockGuard<'_, T, I> {
+        if I::CHECKS_ORDER
+            && let Some(tally) = I::tally()
+        {
+            tally.count_waiting::<L>();
+        }
         loop {
             self.check_recursion();
             I::while_waiting();
@@ -144,8 +163,11 @@ impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
     pub fn try_lock(&self) -> Option<IrqLockGuard<'_, T, I>> {
         let irq = IrqGuard::new();
         let raw = try_lock(&self.raw)?;
-        let ownership = Ownership { owner: &self.owner };
-        ownership.set(I::cpu);
+        let ownership = Ownership {
+            owner: &self.owner,
+            control: PhantomData,
+        };
+        ownership.set::<L>();
         let place = Place::<I> {
             noted: note::<I, L>(),
             control: PhantomData,
@@ -165,7 +187,7 @@ impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
             if let Some(cpu) = I::cpu() {
                 let owner = self.owner.load(Ordering::Relaxed);
                 assert!(
-                    owner != cpu.wrapping_add(1),
+                    owner != cpu.wrapping_add(1) | HELD,
                     "processor {cpu} waits for a lock that it holds"
                 );
             }
@@ -219,26 +241,37 @@ impl<I: IrqControl> Drop for Place<I> {
     }
 }
 
-/// The note of who holds a lock, erased when dropped.
-struct Ownership<'a> {
+/// The note of who holds a lock; when dropped, of who held it last.
+struct Ownership<'a, I: IrqControl> {
     owner: &'a AtomicU32,
+    control: PhantomData<fn() -> I>,
 }
 
-impl Ownership<'_> {
+impl<I: IrqControl> Ownership<'_, I> {
     #[inline]
-    fn set(&self, cpu: fn() -> Option<u32>) {
-        if cfg!(debug_assertions) {
-            let number = cpu().map_or(0, |cpu| cpu.wrapping_add(1));
-            self.owner.store(number, Ordering::Relaxed);
+    fn set<L: Level>(&self) {
+        if !keeps_owner::<I>() {
+            return;
+        }
+        let number = I::cpu().map_or(0, |cpu| cpu.wrapping_add(1));
+        let last = self.owner.load(Ordering::Relaxed);
+        self.owner.store(number | HELD, Ordering::Relaxed);
+        if I::CHECKS_ORDER
+            && last != 0
+            && last != number
+            && let Some(tally) = I::tally()
+        {
+            tally.count_passing::<L>();
         }
     }
 }
 
-impl Drop for Ownership<'_> {
+impl<I: IrqControl> Drop for Ownership<'_, I> {
     #[inline]
     fn drop(&mut self) {
-        if cfg!(debug_assertions) {
-            self.owner.store(0, Ordering::Relaxed);
+        if keeps_owner::<I>() {
+            let owner = self.owner.load(Ordering::Relaxed);
+            self.owner.store(owner & !HELD, Ordering::Relaxed);
         }
     }
 }
@@ -247,7 +280,7 @@ impl Drop for Ownership<'_> {
 #[must_use = "the lock is free again as soon as the guard is dropped"]
 pub struct IrqLockGuard<'a, T, I: IrqControl> {
     // The order matters, as fields are dropped from first to last.
-    _ownership: Ownership<'a>,
+    _ownership: Ownership<'a, I>,
     _place: Place<I>,
     raw: RawGuard<'a, T>,
     _irq: IrqGuard<I>,

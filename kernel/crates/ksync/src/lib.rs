@@ -27,6 +27,7 @@ pub mod order;
 mod panic;
 mod requests;
 mod residency;
+mod tally;
 mod wake;
 mod whereabouts;
 
@@ -36,6 +37,8 @@ pub use flags::{MAX_CPUS, PerCpuFlags};
 pub use handshake::{Barrier, CheckIn, Gate, Waited};
 pub use irq::{IrqControl, IrqGuard, IrqLock, IrqLockGuard};
 pub use keyed::{Key, Keyed, KeyedGuard, KeyedVacancy};
+#[cfg(all(feature = "tally", not(loom)))]
+pub use lock::take_spins;
 pub use lock::{SpinLock, SpinLockGuard};
 pub use order::{Held, Level, Unranked};
 pub use panic::{Claim, PanicClaim};
@@ -44,5 +47,6 @@ pub use residency::Residency;
 /// A cell that is filled once; whoever comes while it is being filled waits. Not for interrupt
 /// handlers unless it is filled before they can run.
 pub use spin::Once;
+pub use tally::{Shared, Tally};
 pub use wake::Wake;
 pub use whereabouts::Whereabouts;

@@ -6,11 +6,36 @@ use core::ops::{Deref, DerefMut};
 #[cfg(loom)]
 use loom::sync as raw;
 
+/// A turn of waiting for a [`SpinLock`]: the pause instruction, in the form that the locks of `spin` take.
+#[cfg(not(loom))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Turn {}
+
+#[cfg(not(loom))]
+impl spin::RelaxStrategy for Turn {
+    #[inline]
+    fn relax() {
+        #[cfg(feature = "tally")]
+        SPINS.fetch_add(1, crate::atomic::Ordering::Relaxed);
+        crate::atomic::relax();
+    }
+}
+
+/// How many turns processors have waited for spin locks.
+#[cfg(all(feature = "tally", not(loom)))]
+static SPINS: crate::atomic::AtomicU64 = crate::atomic::AtomicU64::new(0);
+
+/// How many turns processors have waited for [`SpinLock`]s since this was last asked.
+#[cfg(all(feature = "tally", not(loom)))]
+pub fn take_spins() -> u64 {
+    SPINS.swap(0, crate::atomic::Ordering::Relaxed)
+}
+
 /// The lock under both locks of this crate. Under loom, which must see every access, it is loom's.
 #[cfg(not(loom))]
-pub(crate) type Raw<T> = spin::mutex::SpinMutex<T, crate::atomic::Pause>;
+pub(crate) type Raw<T> = spin::mutex::SpinMutex<T, Turn>;
 #[cfg(not(loom))]
-pub(crate) type RawGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, crate::atomic::Pause>;
+pub(crate) type RawGuard<'a, T> = spin::mutex::SpinMutexGuard<'a, T, Turn>;
 #[cfg(loom)]
 pub(crate) type Raw<T> = raw::Mutex<T>;
 #[cfg(loom)]

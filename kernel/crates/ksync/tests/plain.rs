@@ -2,8 +2,10 @@
 #![cfg(not(loom))]
 
 use ksync::{
-    CheckIn, Gate, IrqControl, IrqGuard, IrqLock, MAX_CPUS, PerCpuFlags, SpinLock, Waited,
+    CheckIn, Gate, IrqControl, IrqGuard, IrqLock, Level, MAX_CPUS, PerCpuFlags, Shared, SpinLock,
+    Tally, Waited,
 };
+use proptest::prelude::*;
 use std::cell::{Cell, RefCell};
 
 thread_local! {
@@ -88,6 +90,60 @@ fn taking_a_lock_twice_is_reported() {
     let lock = IrqLock::<_, Cpu3>::new(());
     let _held = lock.lock();
     let _again = lock.lock();
+}
+
+/// A processor whose number is set, and whose locks are counted.
+struct Numbered;
+
+static TALLY: Tally = Tally::new();
+
+thread_local! {
+    static NUMBER: Cell<u32> = const { Cell::new(0) };
+}
+
+impl IrqControl for Numbered {
+    type State = ();
+
+    fn disable() {}
+
+    fn restore((): ()) {}
+
+    fn cpu() -> Option<u32> {
+        Some(NUMBER.get())
+    }
+
+    const CHECKS_ORDER: bool = true;
+
+    fn tally() -> Option<&'static Tally> {
+        Some(&TALLY)
+    }
+}
+
+struct Seventh;
+
+impl Level for Seventh {
+    const RANK: Option<u8> = Some(7);
+    const NAME: &'static str = "seventh";
+}
+
+proptest! {
+    /// A lock is counted each time that it comes from another processor, and nothing else is.
+    #[test]
+    fn what_processors_share_is_counted(holders in proptest::collection::vec((0usize..2, 0u32..3), 0..50)) {
+        let locks = [const { IrqLock::<u32, Numbered, Seventh>::new(0) }; 2];
+        let mut last = [None; 2];
+        let mut passed = 0;
+        for (lock, cpu) in holders {
+            NUMBER.set(cpu);
+            *locks[lock].lock() += 1;
+            passed += u64::from(last[lock].is_some_and(|last| last != cpu));
+            last[lock] = Some(cpu);
+        }
+        prop_assert_eq!(TALLY.take(7), Shared { passed, waited: 0 });
+        prop_assert_eq!(TALLY.take(7), Shared::default());
+        prop_assert_eq!(TALLY.take(6), Shared::default());
+        prop_assert_eq!(TALLY.take(255), Shared::default());
+    }
 }
 
 #[test]

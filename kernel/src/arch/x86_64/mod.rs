@@ -48,6 +48,11 @@ impl ksync::IrqControl for Irq {
 
     const CHECKS_ORDER: bool = cfg!(feature = "frame-debug");
 
+    #[cfg(feature = "frame-debug")]
+    fn tally() -> Option<&'static ksync::Tally> {
+        Some(&crate::locks::TALLY)
+    }
+
     fn held() -> Option<&'static ksync::Held> {
         percpu::is_ready().then(|| &percpu::current().held)
     }
