@@ -174,6 +174,8 @@ pub enum Benchmark {
     Objects,
     /// page faults, mappings, TLB shootdowns
     Vm,
+    /// what independent workers on all processors cost each other
+    Scale,
     /// all of these
     #[default]
     All,

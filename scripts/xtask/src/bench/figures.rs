@@ -63,6 +63,8 @@ pub enum Source {
     Printed(&'static str),
     /// What each processor adds to a printed figure, from so many processors to so many.
     Added(&'static str, u32, u32),
+    /// A printed figure in percent of another one, rounded up, of boots with so many processors.
+    Percent(&'static str, &'static str, u32),
 }
 
 /// A figure as printed.
@@ -89,6 +91,10 @@ impl Row {
                 let added = least(to, name)?.saturating_sub(least(from, name)?);
                 added.checked_div(u64::from(to.checked_sub(from)?))
             }
+            Source::Percent(figure, of, cpus) => {
+                let (part, whole) = (least(cpus, figure)?, least(cpus, of)?);
+                (whole != 0).then(|| part.saturating_mul(100).div_ceil(whole))
+            }
         }
     }
 
@@ -97,6 +103,7 @@ impl Row {
         match self.source {
             Source::Printed(name) => (name, vec![1]),
             Source::Added(name, from, to) => (name, vec![from, to]),
+            Source::Percent(figure, _, cpus) => (figure, vec![cpus]),
         }
     }
 
@@ -113,7 +120,7 @@ impl Row {
 }
 
 /// A row without peers.
-const ROW: Row = Row {
+pub(super) const ROW: Row = Row {
     name: "",
     what: "",
     source: Source::Printed(""),
@@ -419,6 +426,7 @@ pub const GROUPS: &[Group] = &[
             },
         ],
     },
+    super::scale::GROUP,
 ];
 
 #[cfg(test)]

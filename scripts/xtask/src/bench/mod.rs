@@ -6,6 +6,7 @@
 
 mod figures;
 mod report;
+mod scale;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};

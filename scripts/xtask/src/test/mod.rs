@@ -11,6 +11,7 @@ mod host;
 mod injection;
 mod lint;
 pub mod report;
+mod sharing;
 mod special;
 mod tracing;
 

@@ -3,7 +3,7 @@
 use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
 use super::report::Outcome;
-use super::{faults, gdb, injection, tracing};
+use super::{faults, gdb, injection, sharing, tracing};
 use crate::bench::{self, Measured, Tools};
 use crate::bootconf::Loader;
 use crate::cli::Benchmark;
@@ -59,6 +59,18 @@ pub const SPECIALS: &[Special] = &[
     Special {
         name: "bench-vm",
         run: |bench| within_budgets(bench, Benchmark::Vm),
+    },
+    Special {
+        name: "bench-scale",
+        run: |bench| within_budgets(bench, Benchmark::Scale),
+    },
+    Special {
+        name: "scale-locks",
+        run: sharing::in_step,
+    },
+    Special {
+        name: "scale-waits",
+        run: sharing::at_once,
     },
     Special {
         name: "user-faults",

@@ -11,6 +11,7 @@ mod ipc;
 mod measure;
 mod memory;
 mod objects;
+mod scale;
 mod sched;
 mod vm;
 
@@ -26,6 +27,8 @@ const GROUPS: &[(&str, &[Figure])] = &[
     ("sched", sched::FIGURES),
     ("objects", objects::FIGURES),
     ("vm", vm::FIGURES),
+    ("scale", scale::FIGURES),
+    ("shared", scale::SHARED),
 ];
 
 /// Status when a measurement could not be made.

@@ -93,7 +93,7 @@ impl Samples {
     }
 
     /// Keeps a sample, of which each of `count` parts is meant.
-    fn keep(&mut self, count: u64, ticks: u64) {
+    pub fn keep(&mut self, count: u64, ticks: u64) {
         if let Some(place) = self.ticks.get_mut(self.count) {
             let all = ticks.saturating_sub(self.overhead);
             *place = all.checked_div(count).unwrap_or(all);
@@ -122,7 +122,7 @@ fn span<R>(act: impl FnOnce() -> R) -> (u64, R) {
 
 /// The time-stamp counter, read after all that the program did before.
 #[inline(always)]
-fn now() -> u64 {
+pub fn now() -> u64 {
     let (low, high): (u32, u32);
     // SAFETY: reads a counter that user mode may read; as it is not said to leave memory alone, no access is moved across it.
     unsafe {
