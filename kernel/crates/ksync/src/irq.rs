@@ -130,30 +130,49 @@ impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
         if I::CHECKS_ORDER {
             check_order::<I, L>();
         }
-        match self.try_lock() {
-            Some(guard) => guard,
-            None => self.lock_slowly(),
-        }
+        let irq = IrqGuard::new();
+        let raw = match try_lock(&self.raw) {
+            Some(raw) => raw,
+            None => self.lock_slowly(irq.state),
+        };
+        self.guard(raw, irq)
     }
 
-    /// Takes a lock that somebody else had a moment ago.
+    /// As [`IrqLock::lock`], where interrupts are off already, for as long as a guard of that lives: so nothing is done about them here.
+    #[inline]
+    pub fn lock_within<'a>(&'a self, _irq: &'a IrqGuard<I>) -> IrqHeld<'a, T, I> {
+        if I::CHECKS_ORDER {
+            check_order::<I, L>();
+        }
+        let raw = match try_lock(&self.raw) {
+            Some(raw) => raw,
+            None => self.lock_slowly(I::disable()),
+        };
+        self.held(raw)
+    }
+
+    /// Takes a lock that somebody else had a moment ago. Interrupts are off, before and after; `state` is how they were. (It returns what
+    /// fits into registers, so that a guard needs no memory.)
     #[cold]
     #[inline(never)]
-    fn lock_slowly(&self) -> IrqLockGuard<'_, T, I> {
+    fn lock_slowly(&self, state: I::State) -> RawGuard<'_, T> {
         if I::CHECKS_ORDER
             && let Some(tally) = I::tally()
         {
             tally.count_waiting::<L>();
         }
         loop {
+            I::restore(state);
             self.check_recursion();
             I::while_waiting();
             // Only read while it is held: that leaves the cache line with the holder.
             while is_locked(&self.raw) {
                 I::while_waiting();
             }
-            if let Some(guard) = self.try_lock() {
-                return guard;
+            // As it was before: the guard of the caller restores it.
+            let _ = I::disable();
+            if let Some(raw) = try_lock(&self.raw) {
+                return raw;
             }
         }
     }
@@ -163,6 +182,21 @@ impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
     pub fn try_lock(&self) -> Option<IrqLockGuard<'_, T, I>> {
         let irq = IrqGuard::new();
         let raw = try_lock(&self.raw)?;
+        Some(self.guard(raw, irq))
+    }
+
+    /// The guard of the lock, which was taken.
+    #[inline(always)]
+    fn guard<'a>(&'a self, raw: RawGuard<'a, T>, irq: IrqGuard<I>) -> IrqLockGuard<'a, T, I> {
+        IrqLockGuard {
+            held: self.held(raw),
+            _irq: irq,
+        }
+    }
+
+    /// As [`Self::guard`], with interrupts off.
+    #[inline(always)]
+    fn held<'a>(&'a self, raw: RawGuard<'a, T>) -> IrqHeld<'a, T, I> {
         let ownership = Ownership {
             owner: &self.owner,
             control: PhantomData,
@@ -172,12 +206,11 @@ impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
             noted: note::<I, L>(),
             control: PhantomData,
         };
-        Some(IrqLockGuard {
+        IrqHeld {
             _ownership: ownership,
             _place: place,
             raw,
-            _irq: irq,
-        })
+        }
     }
 
     /// Panics when this processor holds the lock that it is about to wait for.
@@ -276,17 +309,16 @@ impl<I: IrqControl> Drop for Ownership<'_, I> {
     }
 }
 
-/// Access to the data of an [`IrqLock`]; dropping it frees the lock, then restores interrupts.
+/// Access to the data of an [`IrqLock`] that was taken with interrupts off ([`IrqLock::lock_within`]); dropping it frees the lock.
 #[must_use = "the lock is free again as soon as the guard is dropped"]
-pub struct IrqLockGuard<'a, T, I: IrqControl> {
+pub struct IrqHeld<'a, T, I: IrqControl> {
     // The order matters, as fields are dropped from first to last.
     _ownership: Ownership<'a, I>,
     _place: Place<I>,
     raw: RawGuard<'a, T>,
-    _irq: IrqGuard<I>,
 }
 
-impl<T, I: IrqControl> Deref for IrqLockGuard<'_, T, I> {
+impl<T, I: IrqControl> Deref for IrqHeld<'_, T, I> {
     type Target = T;
 
     #[inline]
@@ -295,9 +327,33 @@ impl<T, I: IrqControl> Deref for IrqLockGuard<'_, T, I> {
     }
 }
 
-impl<T, I: IrqControl> DerefMut for IrqLockGuard<'_, T, I> {
+impl<T, I: IrqControl> DerefMut for IrqHeld<'_, T, I> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.raw
+    }
+}
+
+/// Access to the data of an [`IrqLock`]; dropping it frees the lock, then restores interrupts.
+#[must_use = "the lock is free again as soon as the guard is dropped"]
+pub struct IrqLockGuard<'a, T, I: IrqControl> {
+    // The order matters, as fields are dropped from first to last.
+    held: IrqHeld<'a, T, I>,
+    _irq: IrqGuard<I>,
+}
+
+impl<T, I: IrqControl> Deref for IrqLockGuard<'_, T, I> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.held
+    }
+}
+
+impl<T, I: IrqControl> DerefMut for IrqLockGuard<'_, T, I> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.held
     }
 }

@@ -15,6 +15,7 @@ mod arc;
 pub mod atomic;
 mod call;
 mod flags;
+mod given;
 mod handshake;
 mod irq;
 #[allow(
@@ -34,8 +35,9 @@ mod whereabouts;
 pub use arc::{AllocError, Arc, Count, Reserved, try_box};
 pub use call::{Answer, Call, Serial};
 pub use flags::{MAX_CPUS, PerCpuFlags};
+pub use given::Given;
 pub use handshake::{Barrier, CheckIn, Gate, Waited};
-pub use irq::{IrqControl, IrqGuard, IrqLock, IrqLockGuard};
+pub use irq::{IrqControl, IrqGuard, IrqHeld, IrqLock, IrqLockGuard};
 pub use keyed::{Key, Keyed, KeyedGuard, KeyedVacancy};
 #[cfg(all(feature = "tally", not(loom)))]
 pub use lock::take_spins;

@@ -52,6 +52,12 @@ impl Wake {
     /// Wakes; whether the caller must see to it that the thread runs.
     #[inline]
     pub fn wake(&self) -> bool {
+        // Most are blocked.
+        self.exchange(BLOCKED, RUNNABLE) || self.wake_slowly()
+    }
+
+    #[cold]
+    fn wake_slowly(&self) -> bool {
         loop {
             match self.state.load(Ordering::Acquire) {
                 BLOCKED if self.exchange(BLOCKED, RUNNABLE) => return true,
@@ -83,6 +89,7 @@ impl Wake {
         Some(result)
     }
 
+    #[inline]
     fn exchange(&self, from: u8, to: u8) -> bool {
         self.state
             .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)

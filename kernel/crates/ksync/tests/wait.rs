@@ -1,7 +1,8 @@
 //! Waking and answering under all interleavings; see `loom.rs` on how these run.
 
+use core::num::NonZeroU64;
 use ksync::atomic::{AtomicBool, AtomicU32, Ordering};
-use ksync::{Answer, Call, Wake};
+use ksync::{Answer, Call, Given, SpinLock, Wake};
 #[cfg(loom)]
 use loom::{model, sync::Arc, thread};
 #[cfg(not(loom))]
@@ -45,6 +46,108 @@ fn loom_no_wake_up_is_lost() {
         }
         waker.join().unwrap();
         assert!(!is_run.load(Ordering::Acquire), "it ran already");
+    });
+}
+
+/// A list in which one thread waits, as events have: the lock guards whether it is in there. `touched` stands for what of the thread
+/// the one who gives touches: after the thread has gone on, nobody does.
+struct List {
+    is_in: SpinLock<bool>,
+    wake: Wake,
+    given: Given,
+    is_run: AtomicBool,
+    has_gone_on: AtomicBool,
+}
+
+impl List {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            is_in: SpinLock::new(true),
+            wake: Wake::new(),
+            given: Given::new(),
+            is_run: AtomicBool::new(false),
+            has_gone_on: AtomicBool::new(false),
+        })
+    }
+
+    /// Gives something to the thread if it waits; whether it did.
+    fn give(&self, what: u64) -> bool {
+        let mut is_in = self.is_in.lock();
+        let was_in = core::mem::take(&mut *is_in);
+        if was_in {
+            assert!(!self.has_gone_on.load(Ordering::Relaxed), "it has ended");
+            let what = NonZeroU64::new(what).unwrap();
+            if self.given.give(&self.wake, what) {
+                self.is_run.store(true, Ordering::Release);
+            }
+        }
+        was_in
+    }
+
+    /// Waits, as `Event::wait` does; what it was given, or nothing if it gave up when it was woken without that. `blocked` is what happens
+    /// when the thread really blocks.
+    fn wait(&self, gives_up: bool, mut blocked: impl FnMut()) -> Option<u64> {
+        for _ in 0..4 {
+            if !self.wake.consume() && self.wake.settle() {
+                blocked();
+            }
+            if let Some(given) = self.given.get() {
+                self.has_gone_on.store(true, Ordering::Relaxed);
+                return Some(given.get());
+            }
+            let mut is_in = self.is_in.lock();
+            if let Some(given) = self.given.get() {
+                self.has_gone_on.store(true, Ordering::Relaxed);
+                return Some(given.get());
+            }
+            assert!(*is_in, "it is in no list and was given nothing");
+            if gives_up {
+                *is_in = false;
+                return None;
+            }
+        }
+        panic!("woken in vain again and again");
+    }
+}
+
+/// What a thread is given it finds, whether it has blocked by then or not, and it is made to run if it has.
+#[test]
+fn loom_what_is_given_is_found() {
+    model(|| {
+        let list = List::new();
+        let giver = Arc::clone(&list);
+        let giver = thread::spawn(move || assert!(giver.give(7)));
+        let mut giver = Some(giver);
+        let given = list.wait(false, || {
+            // Only the one who gives gets it going again.
+            giver.take().expect("blocked twice").join().unwrap();
+            assert!(
+                list.is_run.load(Ordering::Acquire),
+                "nobody runs the thread"
+            );
+        });
+        assert_eq!(given, Some(7));
+        if let Some(giver) = giver {
+            giver.join().unwrap();
+            assert!(!list.is_run.load(Ordering::Acquire), "it ran already");
+        }
+    });
+}
+
+/// A thread that somebody else wakes, and that gives up then, has been given something, or is in the list no more and is not given
+/// anything.
+#[test]
+fn loom_who_gives_up_was_given_all_or_nothing() {
+    model(|| {
+        let list = List::new();
+        let giver = Arc::clone(&list);
+        let giver = thread::spawn(move || giver.give(7));
+        // The other one who wakes was there before.
+        assert!(!list.wake.wake());
+        let given = list.wait(true, || unreachable!("it was woken"));
+        assert_eq!(giver.join().unwrap(), given.is_some());
+        assert_eq!(given.unwrap_or(7), 7);
+        assert!(!list.is_run.load(Ordering::Acquire), "it runs already");
     });
 }
 
