@@ -13,6 +13,7 @@ extern crate alloc;
 
 mod balance;
 mod cpuset;
+mod fifo;
 mod lists;
 mod node;
 mod priority;
@@ -25,6 +26,7 @@ pub use balance::{
     BALANCE_NS, Balance, Excess, Given, Load, ROTATE_NS, give_to, place, steal_from, takers,
 };
 pub use cpuset::{Cpu, CpuSet, MAX_CPUS};
+pub use fifo::{Fifo, Link, Linked};
 pub use node::{Node, Task};
 pub use priority::{Config, LEVELS, Priority};
 pub use queue::{Decision, Removed, RunQueue};
