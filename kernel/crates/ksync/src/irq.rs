@@ -66,6 +66,25 @@ impl<I: IrqControl> IrqGuard<I> {
     }
 }
 
+/// Shows that interrupts are off on this processor, as a guard of that lives.
+pub struct IrqOff<'a, I: IrqControl>(PhantomData<(&'a IrqGuard<I>, *const ())>);
+
+impl<I: IrqControl> Clone for IrqOff<'_, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<I: IrqControl> Copy for IrqOff<'_, I> {}
+
+impl<I: IrqControl> IrqGuard<I> {
+    /// What shows that interrupts are off, as long as the guard lives.
+    #[inline]
+    pub fn off(&self) -> IrqOff<'_, I> {
+        IrqOff(PhantomData)
+    }
+}
+
 impl<I: IrqControl> Default for IrqGuard<I> {
     fn default() -> Self {
         Self::new()
@@ -138,9 +157,9 @@ impl<T, I: IrqControl, L: Level> IrqLock<T, I, L> {
         self.guard(raw, irq)
     }
 
-    /// As [`IrqLock::lock`], where interrupts are off already, for as long as a guard of that lives: so nothing is done about them here.
+    /// As [`IrqLock::lock`], where interrupts are off already, and longer than the lock is held: so nothing is done about them here.
     #[inline]
-    pub fn lock_within<'a>(&'a self, _irq: &'a IrqGuard<I>) -> IrqHeld<'a, T, I> {
+    pub fn lock_within<'a>(&'a self, _off: IrqOff<'a, I>) -> IrqHeld<'a, T, I> {
         if I::CHECKS_ORDER {
             check_order::<I, L>();
         }

@@ -37,7 +37,7 @@ pub use call::{Answer, Call, Serial};
 pub use flags::{MAX_CPUS, PerCpuFlags};
 pub use given::Given;
 pub use handshake::{Barrier, CheckIn, Gate, Waited};
-pub use irq::{IrqControl, IrqGuard, IrqHeld, IrqLock, IrqLockGuard};
+pub use irq::{IrqControl, IrqGuard, IrqHeld, IrqLock, IrqLockGuard, IrqOff};
 pub use keyed::{Key, Keyed, KeyedGuard, KeyedVacancy};
 #[cfg(all(feature = "tally", not(loom)))]
 pub use lock::take_spins;

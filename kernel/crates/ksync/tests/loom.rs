@@ -5,8 +5,8 @@
 
 use ksync::atomic::{AtomicU32, Ordering};
 use ksync::{
-    Barrier, CheckIn, Claim, Gate, IrqControl, IrqLock, PanicClaim, PerCpuFlags, Residency,
-    SpinLock, Waited,
+    Barrier, CheckIn, Claim, Gate, IrqControl, IrqGuard, IrqLock, PanicClaim, PerCpuFlags,
+    Residency, SpinLock, Waited,
 };
 #[cfg(loom)]
 use loom::{model, sync::Arc, thread};
@@ -229,6 +229,17 @@ impl IrqControl for FakeIrq {
 fn loom_an_irq_lock_excludes_and_restores_interrupts() {
     model(|| {
         let shared = Arc::new(IrqLock::<_, FakeIrq>::new(0));
+        let within = |lock: &IrqLock<u32, FakeIrq>| {
+            set_enabled(true);
+            let irq = IrqGuard::new();
+            *lock.lock_within(irq.off()) += 1;
+            assert!(
+                !ENABLED.with(|enabled| enabled.get()),
+                "freeing the lock switched interrupts on"
+            );
+            drop(irq);
+            assert!(ENABLED.with(|enabled| enabled.get()));
+        };
         let work = |lock: &IrqLock<u32, FakeIrq>| {
             set_enabled(true);
             let mut guard = lock.lock();
@@ -241,7 +252,7 @@ fn loom_an_irq_lock_excludes_and_restores_interrupts() {
             assert!(ENABLED.with(|enabled| enabled.get()));
         };
         let other = Arc::clone(&shared);
-        let other = thread::spawn(move || work(&other));
+        let other = thread::spawn(move || within(&other));
         work(&shared);
         other.join().unwrap();
         assert_eq!(*shared.lock(), 2);

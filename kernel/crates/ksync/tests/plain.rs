@@ -42,6 +42,8 @@ fn guards_nest_and_restore_what_was() {
         let a = lock.lock();
         let b = other.lock();
         assert_eq!(*a + *b, 3);
+        let c = IrqLock::<_, Cpu3>::new(3);
+        assert_eq!(*c.lock_within(outer.off()), 3);
     }
     assert!(!ENABLED.get(), "the inner guards switched interrupts on");
     drop(outer);
