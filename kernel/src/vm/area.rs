@@ -1,5 +1,7 @@
 //! Areas as kernel objects: a lock, an account, and the list of mappings that show them.
 
+use core::num::NonZeroU64;
+
 use kaddr::{PAGE_SHIFT, PAGE_SIZE, PageSize, PhysRange};
 use kmem::aspace::{PageRun, Rights};
 use kmem::few::FewMap;
@@ -45,6 +47,8 @@ pub(super) struct Inner {
 pub struct VmArea {
     pub(super) inner: IrqLock<Inner, locks::Area>,
     cache: CacheMode,
+    /// How many pages a ring has, each of which it shows twice.
+    ring_pages: Option<NonZeroU64>,
     /// Who waits for words of it.
     pub(super) sleepers: IrqLock<Sleepers, locks::Sleepers>,
 }
@@ -56,6 +60,10 @@ impl VmArea {
         cache: CacheMode,
         may_share: bool,
     ) -> Result<Arc<Self>, AllocError> {
+        let ring_pages = match area.kind() {
+            Kind::Ring { buffer_pages } => NonZeroU64::new(buffer_pages),
+            Kind::Open | Kind::Guarded { .. } | Kind::Fixed { .. } => None,
+        };
         let area = Arc::try_new(Self {
             inner: IrqLock::new(Inner {
                 area,
@@ -67,6 +75,7 @@ impl VmArea {
                 place: Place::NONE,
             }),
             cache,
+            ring_pages,
             sleepers: IrqLock::new(Sleepers::new()),
         })?;
         area.inner.lock().place = Place::of(&area);
@@ -117,11 +126,9 @@ impl VmArea {
     }
 
     /// The same page for all that show the same memory: rings show each page twice.
+    #[inline]
     pub(super) fn own_page(&self, page: u64) -> u64 {
-        match self.inner.lock().area.kind() {
-            Kind::Ring { buffer_pages } => page % buffer_pages,
-            Kind::Open | Kind::Guarded { .. } | Kind::Fixed { .. } => page,
-        }
+        self.ring_pages.map_or(page, |pages| page % pages)
     }
 
     /// What `vm_area_info` tells.

@@ -271,6 +271,7 @@ impl AddressSpace {
     }
 
     /// The area that is mapped at an address, and where in it that is, in bytes.
+    #[inline(always)]
     pub fn area_at(&self, address: u64) -> Option<(Arc<VmArea>, u64)> {
         let page = address >> PAGE_SHIFT;
         let (area, page) = {

@@ -106,6 +106,14 @@ impl<K: Ord + Copy, V> SortedMap<K, V> {
         self.search(key)
     }
 
+    /// The entry that was looked up last, if it is still there. It may be another one, if the map was changed since then.
+    #[inline(always)]
+    pub fn recent(&self) -> Option<(K, &V)> {
+        let (at, place) = self.recent.get();
+        let (key, value) = self.chunks.get(at)?.get(place)?;
+        Some((*key, value))
+    }
+
     #[inline(never)]
     fn search(&self, key: K) -> (usize, usize) {
         let at = self.chunk_of(key);

@@ -150,7 +150,17 @@ impl<A: Clone> AddressMap<A> {
     }
 
     /// The mapping that a page lies in.
+    #[inline(always)]
     pub fn find(&self, page: u64) -> Option<&Mapping<A>> {
+        match self.mappings.recent() {
+            Some((_, mapping)) if page.wrapping_sub(mapping.start) < mapping.pages => Some(mapping),
+            _ => self.search(page),
+        }
+    }
+
+    /// As [`Self::find`], wherever it is.
+    #[inline(never)]
+    fn search(&self, page: u64) -> Option<&Mapping<A>> {
         let (_, mapping) = self.mappings.floor(page)?;
         (page < mapping.end()).then_some(mapping)
     }
