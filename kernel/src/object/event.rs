@@ -1,21 +1,22 @@
 //! Events: 64 sticky bits that threads set, wait for and clear.
 //!
 //! Who sets bits gives them to those who wait, in the order in which they began to, before it lets go of the event: a bit wakes
-//! nobody in vain. A thread that waits is in the event's list until it was given something or has taken itself out;
-//! it does so before it leaves the call, so that it is alive while it is in the list.
+//! nobody in vain. A thread that waits is in the event's list until it is given something, and taken out with that
+//! ([`ksync::Given`]), or has taken itself out; it is alive while it is in the list, as it leaves the call after that.
 //!
 //! Bindings keep an event, but only handles let anybody wait for it. With the last handle it is *unheard*, and a thread that counts on
 //! an answer by somebody who waits for the event need not wait any longer ([`Event::block_while_heard`]).
 
-use alloc::vec::Vec;
+use core::cell::Cell;
+use core::num::NonZeroU64;
 use core::ops::Deref;
 
 use abi::Error;
 use ksched::timer::TimerId;
-use ksync::{AllocError, Arc};
+use ksched::{Fifo, Link, Linked};
+use ksync::{AllocError, Arc, Given};
 
-use crate::arch::current::IrqLock;
-use crate::arch::current::time;
+use crate::arch::current::{IrqGuard, IrqLock, IrqOff, time};
 use crate::locks;
 use crate::sched::alarm::{self, Alarm, NEVER};
 use crate::sched::{self, Ready};
@@ -41,46 +42,80 @@ impl Wanted {
         }
     }
 
-    /// What `bits` has of it, if that is enough; and takes it from there, unless it stays. Never 0.
-    fn take_from(self, bits: &mut u64) -> Option<u64> {
-        let found = *bits & self.mask;
-        let is_enough = if self.all {
-            found == self.mask
-        } else {
-            found != 0
-        };
-        if !is_enough || found == 0 {
+    /// What `bits` has of it, if that is enough; and takes it from there, unless it stays.
+    #[inline]
+    fn take_from(self, bits: &mut u64) -> Option<NonZeroU64> {
+        let found = NonZeroU64::new(*bits & self.mask)?;
+        if self.all && found.get() != self.mask {
             return None;
         }
         if !self.keep {
-            *bits &= !found;
+            *bits &= !found.get();
         }
         Some(found)
     }
 }
 
-struct Waiter {
-    thread: Ready,
-    wanted: Wanted,
-    /// What it was given; it is woken then, and takes itself out.
-    given: Option<u64>,
+/// A thread in the list of an event.
+#[derive(Clone, Copy)]
+pub struct Waiter(Ready);
+
+impl Linked for Waiter {
+    fn link(&self) -> &Link<Self> {
+        &self.0.thread().event.link
+    }
+}
+
+/// What a thread needs to wait for an event.
+pub struct EventWait {
+    link: Link<Waiter>,
+    /// What it waits for. As the link, of the one who holds the lock of the event in whose list the thread is.
+    wanted: Cell<Wanted>,
+    given: Given,
+}
+
+impl EventWait {
+    /// That of a thread which does not wait.
+    pub const fn new() -> Self {
+        Self {
+            link: Link::new(),
+            wanted: Cell::new(Wanted::any(0)),
+            given: Given::new(),
+        }
+    }
 }
 
 #[derive(Default)]
 struct State {
     bits: u64,
-    waiters: Vec<Waiter>,
+    waiters: Fifo<Waiter>,
     /// The last handle has gone.
     is_unheard: bool,
 }
 
-/// Why a thread does not wait for somebody who waits for an event.
+/// Nobody has a handle of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Alone {
-    /// Nobody has a handle of the event.
-    Unheard,
-    /// Memory is short.
-    OutOfMemory,
+pub struct Unheard;
+
+impl State {
+    /// Gives bits that were set to those who thereby have what they wait for.
+    #[inline(never)]
+    fn give(&mut self, off: IrqOff<'_>) {
+        let mut next = self.waiters.first();
+        while let Some(waiter) = next
+            && self.bits != 0
+        {
+            next = self.waiters.after(waiter);
+            let wait = &waiter.0.thread().event;
+            if let Some(found) = wait.wanted.get().take_from(&mut self.bits) {
+                // First: it may end as soon as it was given something.
+                self.waiters.remove(waiter);
+                if let Some(woken) = waiter.0.give(&wait.given, found) {
+                    sched::run_within(woken, off);
+                }
+            }
+        }
+    }
 }
 
 /// An alarm that sets bits, and the CPU that it is on.
@@ -106,21 +141,18 @@ impl Event {
     }
 
     /// Sets bits, and wakes those who thereby have what they wait for.
+    #[inline]
     pub fn signal(&self, bits: u64) {
-        let State {
-            bits: set, waiters, ..
-        } = &mut *self.state.lock();
-        *set |= bits;
-        for waiter in waiters.iter_mut().filter(|waiter| waiter.given.is_none()) {
-            waiter.given = waiter.wanted.take_from(set);
-            if waiter.given.is_some() {
-                // With the lock held: the thread takes itself out of the list before it can end.
-                sched::wake_ready(waiter.thread);
-            }
+        let irq = IrqGuard::new();
+        let mut state = self.state.lock_within(irq.off());
+        state.bits |= bits;
+        if !state.waiters.is_empty() {
+            state.give(irq.off());
         }
     }
 
     /// Clears and returns the bits of `mask` that are set.
+    #[inline]
     pub fn take(&self, mask: u64) -> u64 {
         let mut state = self.state.lock();
         let taken = state.bits & mask;
@@ -133,47 +165,59 @@ impl Event {
     ///
     /// # Errors
     /// `OutOfMemory`; `TimedOut`; `Ended` when the thread must end.
+    #[inline(always)]
     pub fn wait(&self, wanted: Wanted, until_ns: u64) -> Result<u64, Error> {
-        // SAFETY: the running thread; it takes itself out of the list before it goes on (invariant 14).
-        let thread = unsafe { Ready::of(sched::current_ref()) };
+        let thread = sched::current_ref();
+        let wait = &thread.event;
+        // SAFETY: the running thread; it is out of the list before it goes on (invariant 14).
+        let waiter = Waiter(unsafe { Ready::of(thread) });
+        let irq = IrqGuard::new();
         {
-            let mut state = self.state.lock();
+            let mut state = self.state.lock_within(irq.off());
             if let Some(found) = wanted.take_from(&mut state.bits) {
-                return Ok(found);
+                return Ok(found.get());
             }
             if until_ns == 0 {
                 return Err(Error::TimedOut);
             }
-            let reserved = state.waiters.try_reserve(1);
-            reserved.map_err(|_| Error::OutOfMemory)?;
-            state.waiters.push(Waiter {
-                thread,
-                wanted,
-                given: None,
-            });
+            wait.wanted.set(wanted);
+            wait.given.clear();
+            state.waiters.push(waiter);
         }
         loop {
-            let blocked = alarm::block_until(until_ns);
-            let mut state = self.state.lock();
-            let own = |waiter: &Waiter| waiter.thread == thread;
-            let Some(place) = state.waiters.iter().position(own) else {
-                unreachable!("only the thread itself takes itself out of the list");
-            };
-            let given = state.waiters.get(place).and_then(|waiter| waiter.given);
-            let result = if let Some(given) = given {
-                Ok(given)
-            } else if sched::current_must_end() {
-                Err(Error::Ended)
-            } else if blocked.is_err() {
-                Err(Error::OutOfMemory)
-            } else if time::now_ns() >= until_ns {
-                Err(Error::TimedOut)
-            } else {
-                continue;
-            };
-            state.waiters.remove(place);
-            return result;
+            let blocked = alarm::block_until_within(until_ns, irq.off());
+            if let Some(given) = wait.given.get() {
+                return Ok(given.get());
+            }
+            if let Some(result) = self.look_again(waiter, until_ns, blocked.is_ok()) {
+                return result;
+            }
         }
+    }
+
+    /// What a wait comes to of a thread that was woken, or could not block, and has found nothing that it was given; none if it is to
+    /// wait on.
+    #[cold]
+    fn look_again(
+        &self,
+        waiter: Waiter,
+        until_ns: u64,
+        has_blocked: bool,
+    ) -> Option<Result<u64, Error>> {
+        let mut state = self.state.lock();
+        let error = if let Some(given) = waiter.0.thread().event.given.get() {
+            return Some(Ok(given.get()));
+        } else if sched::current_must_end() {
+            Error::Ended
+        } else if !has_blocked {
+            Error::OutOfMemory
+        } else if time::now_ns() >= until_ns {
+            Error::TimedOut
+        } else {
+            return None;
+        };
+        state.waiters.remove(waiter);
+        Some(Err(error))
     }
 
     /// Whether somebody has a handle of it, if it ever had one.
@@ -184,27 +228,22 @@ impl Event {
     /// Blocks the running thread until it is woken, or the last handle goes. May return early, as [`sched::block`].
     ///
     /// # Errors
-    /// When the last handle has gone, or memory is short: the thread has not blocked then.
-    pub fn block_while_heard(&self) -> Result<(), Alone> {
+    /// When the last handle has gone: the thread has not blocked then.
+    pub fn block_while_heard(&self) -> Result<(), Unheard> {
+        let thread = sched::current_ref();
         // SAFETY: the running thread; it takes itself out of the list before it goes on (invariant 14).
-        let thread = unsafe { Ready::of(sched::current_ref()) };
+        let waiter = Waiter(unsafe { Ready::of(thread) });
         {
             let mut state = self.state.lock();
             if state.is_unheard {
-                return Err(Alone::Unheard);
+                return Err(Unheard);
             }
-            let reserved = state.waiters.try_reserve(1);
-            reserved.map_err(|_| Alone::OutOfMemory)?;
-            state.waiters.push(Waiter {
-                thread,
-                // No bit is given to it.
-                wanted: Wanted::any(0),
-                given: None,
-            });
+            // No bit is given to it: nobody but itself takes it out.
+            thread.event.wanted.set(Wanted::any(0));
+            state.waiters.push(waiter);
         }
         sched::block();
-        let waiters = &mut self.state.lock().waiters;
-        waiters.retain(|waiter| waiter.thread != thread);
+        self.state.lock().waiters.remove(waiter);
         Ok(())
     }
 
@@ -213,9 +252,11 @@ impl Event {
         let mut state = self.state.lock();
         state.is_unheard = true;
         // Nobody waits for bits: that needs a handle.
-        for waiter in &state.waiters {
+        let mut next = state.waiters.first();
+        while let Some(waiter) = next {
+            next = state.waiters.after(waiter);
             // With the lock held: the thread takes itself out of the list before it can end.
-            sched::wake_ready(waiter.thread);
+            sched::wake_ready(waiter.0);
         }
     }
 

@@ -10,7 +10,7 @@ use super::{Exit, Process};
 use crate::arch::current::trap::{GENERAL_PROTECTION, PAGE_FAULT, TrapFrame, exception_name};
 use crate::arch::current::usercopy;
 use crate::object::Binding;
-use crate::object::event::Alone;
+use crate::object::event::Unheard;
 use crate::sched::{self, thread::Thread};
 use crate::trace;
 use crate::vm::{Access, FaultError};
@@ -225,18 +225,17 @@ impl Process {
                 sched::block();
                 continue;
             };
-            let Err(alone) = listener.event().block_while_heard() else {
+            let Err(Unheard) = listener.event().block_while_heard() else {
                 continue;
             };
             drop(listener);
             let of_thread = |pending: &Pending| pending.exception.thread == thread;
             let unanswered = self.exceptions.lock().take(of_thread);
-            match (unanswered, alone) {
-                (Some(_), Alone::Unheard) => return,
-                (Some(_), Alone::OutOfMemory) => return self.end_by(exception),
-                // Whoever has answered wakes it, or makes it end.
-                (None, _) => sched::block(),
+            if unanswered.is_some() {
+                return;
             }
+            // Whoever has answered wakes it, or makes it end.
+            sched::block();
         }
     }
 }

@@ -6,7 +6,7 @@ use x86_64::instructions::interrupts;
 
 use super::cpu::{CpuQueue, Ready};
 use super::thread::OutOfMemory;
-use crate::arch::current::{percpu, time};
+use crate::arch::current::{IrqGuard, IrqOff, percpu, time};
 use crate::object::Event;
 
 /// A deadline that never comes.
@@ -98,11 +98,26 @@ pub fn cancel(cpu: u32, id: TimerId) {
 ///
 /// # Errors
 /// When memory is short; the thread has not blocked then.
+#[inline(always)]
 pub fn block_until(at_ns: u64) -> Result<(), OutOfMemory> {
-    if at_ns == NEVER {
-        super::block();
-        return Ok(());
+    block_until_within(at_ns, IrqGuard::new().off())
+}
+
+/// As [`block_until`], where interrupts are off.
+///
+/// # Errors
+/// As [`block_until`].
+#[inline(always)]
+pub fn block_until_within(at_ns: u64, off: IrqOff<'_>) -> Result<(), OutOfMemory> {
+    if at_ns != NEVER {
+        return block_with_alarm(at_ns);
     }
+    super::block_within(off);
+    Ok(())
+}
+
+#[inline(never)]
+fn block_with_alarm(at_ns: u64) -> Result<(), OutOfMemory> {
     // SAFETY: the thread runs, and cancels the alarm before it does anything else.
     let (cpu, id) = unsafe { set(at_ns, Alarm::Wake(Ready::of(super::current_ref()))) }?;
     super::block();

@@ -40,7 +40,7 @@ pub fn reprioritise(thread: &Thread) {
         let told = cpu::with_queue_of(thread, |queue, area| {
             // SAFETY: used with the lock of the queue held, which it needs to end if it is in there.
             let ready = unsafe { Ready::of(thread) };
-            let decision = queue.set_priority(ready, thread.priority(), time::now_ns());
+            let decision = queue.set_priority(ready, thread.priority(), time::tsc());
             (decision == Decision::Switch).then_some(area)
         });
         if let Some(Some(area)) = told {
@@ -81,7 +81,7 @@ pub fn set_affinity(thread: &Thread, affinity: Affinity) {
             if thread.is_on_cpu() || queue.current() == Some(ready) {
                 return Moved::ByItself;
             }
-            match queue.remove(ready, time::now_ns()) {
+            match queue.remove(ready, time::tsc()) {
                 Removed::Waiting => Moved::Out(Woken::new(ready)),
                 _ => Moved::Never,
             }

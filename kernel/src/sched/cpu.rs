@@ -1,22 +1,24 @@
 //! The part of a CPU's area that belongs to the scheduler: run queue, alarms, idle thread, and the thread just left.
 
 use core::cell::Cell;
+use core::num::NonZeroU64;
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use ksched::{Balance, Config, CpuSet, Decision, Excess, Given, Node, RunQueue, Task};
+use ksched::{Balance, Config, CpuSet, Decision, Entered, Excess, Given, Node, RunQueue, Task};
 use ksync::Arc;
 use ktrace::Left;
 
 use super::alarm::Alarms;
 use super::thread::Thread;
 use crate::arch::current::percpu::{self, PerCpu};
-use crate::arch::current::{IrqLock, time};
+use crate::arch::current::{IrqGuard, IrqLock, IrqOff, time};
 use crate::locks;
 
 /// A thread in a run queue, or on its way there. A plain pointer: a thread that was started lives until it has ended and another
 /// one runs, by a reference that the scheduler holds ([`super::add`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ready(*const Thread);
+pub struct Ready(NonNull<Thread>);
 
 // SAFETY: the pointer is one to a `Sync` type.
 unsafe impl Send for Ready {}
@@ -24,7 +26,8 @@ unsafe impl Send for Ready {}
 impl Ready {
     /// Takes over a counted reference, which lasts until [`Self::release`].
     pub(super) fn new(thread: Arc<Thread>) -> Self {
-        Self(Arc::into_raw(thread))
+        // SAFETY: it is a pointer to a thread.
+        Self(unsafe { NonNull::new_unchecked(Arc::into_raw(thread).cast_mut()) })
     }
 
     /// A thread, as those who wake it see it.
@@ -32,13 +35,13 @@ impl Ready {
     /// # Safety
     /// It was started, and does not end as long as this is used (invariant 14).
     pub unsafe fn of(thread: &Thread) -> Self {
-        Self(thread)
+        Self(NonNull::from(thread))
     }
 
     #[inline]
     pub fn thread(&self) -> &Thread {
         // SAFETY: the scheduler's reference keeps the thread alive until it has ended, and it has not (`of`).
-        unsafe { &*self.0 }
+        unsafe { self.0.as_ref() }
     }
 
     /// Takes the thread out of its block, or makes its next block return at once.
@@ -47,10 +50,16 @@ impl Ready {
         self.thread().wake.wake().then_some(Woken(self))
     }
 
+    /// Gives the thread something that it waits for, and takes it out of its block, or makes its next block return at once.
+    #[inline]
+    pub fn give(self, given: &ksync::Given, what: NonZeroU64) -> Option<Woken> {
+        given.give(&self.thread().wake, what).then_some(Woken(self))
+    }
+
     /// Drops the scheduler's reference.
     pub(super) fn release(self) {
         // SAFETY: the reference was taken over by `new` and is given up here once, when the thread has ended.
-        drop(unsafe { Arc::from_raw(self.0) });
+        drop(unsafe { Arc::from_raw(self.0.as_ptr().cast_const()) });
     }
 }
 
@@ -119,8 +128,8 @@ pub struct CpuQueue {
     idle: Cell<*const Thread>,
     left: Cell<Option<(Ready, Fate)>>,
     online: AtomicBool,
-    /// When this CPU's timer fires next; it may be earlier than needed, never later.
-    armed_ns: Cell<u64>,
+    /// When this CPU's timer fires next, in ticks of the time-stamp counter; it may be earlier than needed, never later.
+    armed: Cell<u64>,
     /// When threads are given to other CPUs.
     balance: Cell<Balance>,
     /// When a thread was last given to this CPU.
@@ -130,10 +139,14 @@ pub struct CpuQueue {
 /// What a CPU must know of a thread that was put into its queue.
 #[derive(Clone, Copy)]
 #[must_use]
-pub(super) struct News {
-    decision: Decision,
-    /// When the timer is needed.
-    tick: Option<u64>,
+pub(super) struct News(Entered);
+
+impl News {
+    /// Whether it must be told anything at all.
+    #[inline(always)]
+    pub(super) fn is_any(self) -> bool {
+        self.0.decision == Decision::Switch || self.0.tick.is_some()
+    }
 }
 
 /// How many threads are looked at for one that goes to another CPU, with interrupts off.
@@ -174,7 +187,7 @@ impl CpuQueue {
             idle: Cell::new(core::ptr::null()),
             left: Cell::new(None),
             online: AtomicBool::new(false),
-            armed_ns: Cell::new(UNARMED),
+            armed: Cell::new(UNARMED),
             balance: Cell::new(Balance::new()),
             took_ns: AtomicU64::new(0),
         }
@@ -185,7 +198,10 @@ impl CpuQueue {
         self.online.load(Ordering::Acquire)
     }
 
+    /// The CPU takes threads from now on. The clock has been calibrated.
     pub(super) fn set_online(&self) {
+        let config = Config::DEFAULT.by(time::ticks_of);
+        self.ready.lock().set_config(config);
         self.online.store(true, Ordering::Release);
     }
 
@@ -203,34 +219,22 @@ impl CpuQueue {
         self.alarms.lock().room_bytes()
     }
 
-    /// Puts a thread in; what the CPU must be told, if anything.
-    #[inline]
-    pub(super) fn enqueue(&self, ready: Ready) -> Option<News> {
-        let mut queue = self.ready.lock();
+    /// Puts a thread in; what the CPU must be told.
+    #[inline(always)]
+    pub(super) fn enqueue_within(&self, ready: Ready, off: IrqOff<'_>) -> News {
+        let mut queue = self.ready.lock_within(off);
         // Read with the lock held: whoever changes it looks into the queue afterwards.
         let priority = ready.thread().priority();
-        let decision = queue.enqueue(ready, priority, time::now_ns());
-        self.news(&queue, decision)
-    }
-
-    /// What the CPU must be told of a thread that was put into its queue just now.
-    #[inline(always)]
-    fn news(&self, queue: &RunQueue<Ready>, decision: Decision) -> Option<News> {
-        let runnable = queue.runnable();
-        self.load.store(runnable, Ordering::SeqCst);
-        // The first that waits needs the timer that a thread alone does without.
-        let is_news = decision == Decision::Switch || runnable == 2;
-        is_news.then(|| News {
-            decision,
-            tick: queue.next_tick(),
-        })
+        let entered = queue.enter(ready, priority, time::tsc());
+        self.load.store(entered.runnable, Ordering::SeqCst);
+        News(entered)
     }
 
     /// Follows news of this CPU's own queue; whether another thread should run. For other CPUs an interrupt does so.
-    #[inline]
+    #[inline(always)]
     pub(super) fn follow(&self, news: News) -> bool {
-        self.arm_for(news.tick);
-        news.decision == Decision::Switch
+        self.arm(news.0.tick);
+        news.0.decision == Decision::Switch
     }
 
     /// How many threads run or wait here, or did a moment ago.
@@ -243,8 +247,12 @@ impl CpuQueue {
     /// The time, for how long threads have run here up to then, both in nanoseconds, and how many run or wait.
     pub(super) fn busy(&self) -> (u64, u64, usize) {
         let mut queue = self.ready.lock();
-        let now = time::now_ns();
-        (now, queue.busy_ns(now), queue.runnable())
+        let now = time::tsc();
+        let busy = queue.busy(now);
+        let idle = time::ns_of(time::ticks_until(now).saturating_sub(busy));
+        let busy = time::ns_of(busy);
+        // The sum of both as they are rounded: nobody sees it busy for longer than has passed.
+        (busy.wrapping_add(idle), busy, queue.runnable())
     }
 
     /// Whether something is runnable.
@@ -258,40 +266,46 @@ impl CpuQueue {
     }
 
     /// Counts time; whether another thread should run.
-    pub(super) fn tick(&self, now_ns: u64) -> bool {
+    pub(super) fn tick(&self) -> bool {
         let mut queue = self.ready.lock();
-        let decision = queue.tick(now_ns);
+        let decision = queue.tick(time::tsc());
         let next = queue.next_tick();
         drop(queue);
         if decision == Decision::Switch {
             // The switch sets the timer. A time that has come would interrupt the processor for ever before it gets there.
             return true;
         }
-        self.arm_for(next);
+        self.arm(next);
         false
     }
 
     /// The thread to run next; the timer is set for what comes after it.
-    #[inline]
-    pub(super) fn next(&self, fate: Fate) -> *const Thread {
-        let now = time::now_ns();
-        let mut queue = self.ready.lock();
+    #[inline(always)]
+    pub(super) fn next(&self, fate: Fate, off: IrqOff<'_>) -> *const Thread {
+        let now = time::tsc();
+        let mut queue = self.ready.lock_within(off);
         let next = match fate {
             Fate::Requeue => queue.pick(now),
             Fate::Yield => queue.yield_current(now),
             Fate::Block | Fate::Migrate | Fate::Exit => queue.block(now),
         };
-        self.load.store(queue.runnable(), Ordering::Relaxed);
-        let tick = queue.next_tick();
-        drop(queue);
-        self.arm_for(tick);
-        next.map_or(self.idle.get(), |ready| ready.0)
+        if queue.is_waited_for() {
+            self.load.store(queue.runnable(), Ordering::Relaxed);
+            let tick = queue.next_tick();
+            drop(queue);
+            self.arm(tick);
+        } else {
+            self.load
+                .store(usize::from(next.is_some()), Ordering::Relaxed);
+            drop(queue);
+        }
+        next.map_or(self.idle.get(), |ready| ready.0.as_ptr().cast_const())
     }
 
     /// The running thread gives the CPU to another one, which is in no queue; whether a third one outranks it.
     #[inline]
     pub(super) fn hand_off(&self, ready: Ready) -> bool {
-        let now = time::now_ns();
+        let now = time::tsc();
         let mut queue = self.ready.lock();
         let decision = queue.hand_off(ready, ready.thread().priority(), now);
         decision == Decision::Switch
@@ -335,8 +349,10 @@ impl CpuQueue {
     pub(super) fn take_over(&self, ready: Ready) -> Option<News> {
         let mut queue = self.ready.lock();
         let priority = ready.thread().priority();
-        let decision = queue.take_over(ready, priority, time::now_ns());
-        self.news(&queue, decision)
+        let entered = queue.take_over(ready, priority, time::tsc());
+        self.load.store(entered.runnable, Ordering::SeqCst);
+        let news = News(entered);
+        news.is_any().then_some(news)
     }
 
     /// When a thread was last given to this CPU.
@@ -348,20 +364,30 @@ impl CpuQueue {
         self.took_ns.store(now_ns, Ordering::Relaxed);
     }
 
-    /// Sees to it that this CPU's timer fires at this time or before.
-    #[inline]
+    /// Sees to it that this CPU's timer fires at this time on the monotonic clock, in nanoseconds, or before.
     pub(super) fn arm_for(&self, at_ns: Option<u64>) {
-        if let Some(at_ns) = at_ns
-            && at_ns < self.armed_ns.get()
+        self.arm(at_ns.map(time::tsc_at));
+    }
+
+    /// As [`Self::arm_for`], at this time by the time-stamp counter.
+    #[inline(always)]
+    fn arm(&self, at: Option<u64>) {
+        if let Some(at) = at
+            && at < self.armed.get()
         {
-            self.armed_ns.set(at_ns);
-            time::arm_timer_at(at_ns);
+            self.arm_earlier(at);
         }
+    }
+
+    #[cold]
+    fn arm_earlier(&self, at: u64) {
+        self.armed.set(at);
+        time::arm_timer(at);
     }
 
     /// The timer has fired: it is not armed any more.
     pub(super) fn note_fired(&self) {
-        self.armed_ns.set(UNARMED);
+        self.armed.set(UNARMED);
     }
 
     /// Notes which thread is being left.
@@ -372,7 +398,7 @@ impl CpuQueue {
         self.left.set(if is_idle {
             None
         } else {
-            Some((Ready(thread), fate))
+            NonNull::new(thread.cast_mut()).map(|thread| (Ready(thread), fate))
         });
     }
 

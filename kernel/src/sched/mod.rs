@@ -10,6 +10,7 @@
 pub mod alarm;
 mod control;
 mod cpu;
+mod current;
 mod place;
 pub mod registers;
 pub mod thread;
@@ -22,14 +23,19 @@ pub use control::{
 };
 use cpu::Fate;
 pub use cpu::{CpuQueue, Ready, Woken};
+#[cfg(feature = "fault-injection")]
+pub use current::is_for_program;
+pub use current::{
+    counted, current_id, current_must_end, current_name, current_process, current_ref,
+    current_thread, id_on, module_on, name_on,
+};
 use ksync::Arc;
 use ktrace::Group;
 use x86_64::instructions::interrupts;
 
 use crate::arch::current::percpu::{self, PerCpu};
-use crate::arch::current::{apic, shootdown, switch, time};
+use crate::arch::current::{IrqGuard, IrqOff, apic, shootdown, switch, time};
 use crate::mm::stack::KernelStack;
-use crate::process::Process;
 use crate::trace::{self, Cause};
 use thread::{Affinity, Attention, OutOfMemory, Thread};
 
@@ -148,28 +154,42 @@ pub fn run(woken: Woken) {
     make_run(woken, Cause::Woken);
 }
 
+/// As [`run`], for where interrupts are off and time matters.
+#[inline(always)]
+pub fn run_within(woken: Woken, off: IrqOff<'_>) {
+    if percpu::count() != 1 || trace::is_either_on(Group::Wake, Group::Migrate) {
+        return run(woken);
+    }
+    let own = percpu::current();
+    woken.thread().whereabouts.put_on(own.index);
+    let news = own.queue.enqueue_within(woken.ready(), off);
+    if own.queue.follow(news) {
+        own.need_resched.set(true);
+    }
+}
+
 /// As [`run`]; `cause` is what the trace says.
 fn make_run(woken: Woken, cause: Cause) {
+    let irq = IrqGuard::new();
+    let own = percpu::current();
     let ready = woken.ready();
-    interrupts::without_interrupts(|| {
-        let area = place::choose(ready.thread());
-        if trace::is_on(Group::Wake) || trace::is_on(Group::Migrate) {
-            let from = ready.thread().processor();
-            trace::runnable(ready.thread(), cause, from, area.index);
+    let area = place::choose(ready.thread(), own);
+    if trace::is_either_on(Group::Wake, Group::Migrate) {
+        let from = ready.thread().processor();
+        trace::runnable(ready.thread(), cause, from, area.index);
+    }
+    ready.thread().whereabouts.put_on(area.index);
+    let news = area.queue.enqueue_within(ready, irq.off());
+    if core::ptr::eq(area, own) {
+        if own.queue.follow(news) {
+            own.need_resched.set(true);
         }
-        ready.thread().whereabouts.put_on(area.index);
-        let own = percpu::current();
-        if let Some(news) = area.queue.enqueue(ready) {
-            if area.index != own.index {
-                poke(area);
-            } else if own.queue.follow(news) {
-                own.need_resched.set(true);
-            }
-        }
-        if let Some(sleeper) = place::sleeper_for(ready, area) {
-            poke(sleeper);
-        }
-    });
+    } else if news.is_any() {
+        poke(area);
+    }
+    if let Some(sleeper) = place::sleeper_for(ready, area) {
+        poke(sleeper);
+    }
 }
 
 /// Makes a CPU look at its run queue.
@@ -189,16 +209,21 @@ fn poke(area: &PerCpu) {
 
 /// The running thread gives way to others of its priority.
 pub fn yield_now() {
-    interrupts::without_interrupts(|| schedule(Fate::Yield));
+    let irq = IrqGuard::new();
+    schedule_as(Fate::Yield, irq.off());
 }
 
 /// Blocks the running thread until it is woken. May return early: callers check what they wait for.
 pub fn block() {
-    interrupts::without_interrupts(|| {
-        if !current_ref().wake.consume() {
-            schedule(Fate::Block);
-        }
-    });
+    block_within(IrqGuard::new().off());
+}
+
+/// As [`block`], for where interrupts are off and time matters.
+#[inline(always)]
+pub fn block_within(off: IrqOff<'_>) {
+    if !current_ref().wake.consume() {
+        schedule_as(Fate::Block, off);
+    }
 }
 
 /// The running thread ends when it would go back to user mode.
@@ -281,17 +306,23 @@ pub fn on_timer() {
 /// Another CPU, or the timer, asks this one to look at its run queue.
 pub fn on_reschedule() {
     let area = percpu::current();
-    if area.queue.tick(time::now_ns()) {
+    if area.queue.tick() {
         area.need_resched.set(true);
     }
 }
 
 /// Picks the next thread and switches to it. Interrupts are off.
 fn schedule(fate: Fate) {
+    schedule_as(fate, IrqGuard::new().off());
+}
+
+/// As [`schedule`], without a call, for where time matters.
+#[inline(always)]
+fn schedule_as(fate: Fate, off: IrqOff<'_>) {
     let area = percpu::current();
     area.need_resched.set(false);
     let previous = area.current.get();
-    let next = area.queue.next(fate);
+    let next = area.queue.next(fate, off);
     if core::ptr::eq(previous, next) {
         return;
     }
@@ -415,84 +446,4 @@ extern "C" fn first_run() -> ! {
         unsafe { switch::enter_user(thread.frame()) }
     }
     exit_current()
-}
-
-pub fn current_ref() -> &'static Thread {
-    // SAFETY: the running thread lives while it runs, and the reference is only used by it.
-    unsafe { &*percpu::current().current.get() }
-}
-
-/// The running thread.
-pub fn current_thread() -> Arc<Thread> {
-    // SAFETY: it runs.
-    unsafe { counted(current_ref()) }
-}
-
-/// A counted reference to a thread.
-///
-/// # Safety
-/// It was started and has not ended.
-#[inline]
-pub unsafe fn counted(thread: &Thread) -> Arc<Thread> {
-    // SAFETY: every thread lies in an `Arc`, of which the scheduler holds one until the thread has ended (caller).
-    unsafe {
-        Arc::increment_strong_count(thread);
-        Arc::from_raw(thread)
-    }
-}
-
-/// The process of the running thread, if it has one. To be used by that thread, as [`current_ref`].
-#[inline(always)]
-pub fn current_process() -> Option<&'static Arc<Process>> {
-    current_ref().process.as_ref()
-}
-
-/// The number of the running thread.
-pub fn current_id() -> u64 {
-    current_ref().id
-}
-
-/// Whether the running thread belongs to a program, or is the thread with this number.
-#[cfg(feature = "fault-injection")]
-pub fn is_for_program(id: u64) -> bool {
-    percpu::is_ready()
-        && thread_on(percpu::current())
-            .is_some_and(|thread| thread.process.is_some() || thread.id == id)
-}
-
-/// Whether the running thread must end instead of going back to user mode.
-#[inline]
-pub fn current_must_end() -> bool {
-    current_ref().must_end()
-}
-
-fn thread_on(area: &PerCpu) -> Option<&Thread> {
-    // SAFETY: null or the thread that the CPU runs; asked for by that CPU itself, or by a panic that has stopped it.
-    unsafe { area.current.get().as_ref() }
-}
-
-/// The number of the thread that a CPU runs, asked for by that CPU; 0 before it runs any.
-pub fn id_on(area: &PerCpu) -> u64 {
-    thread_on(area).map_or(0, |thread| thread.id)
-}
-
-/// The name of the thread that a CPU runs: for the panic report.
-pub fn name_on(area: &PerCpu) -> &str {
-    thread_on(area).map_or("start", Thread::name)
-}
-
-/// The program that a CPU runs: for the panic report.
-pub fn module_on(area: &PerCpu) -> &str {
-    thread_on(area)
-        .and_then(|thread| thread.process.as_ref())
-        .map_or("?", |process| process.name())
-}
-
-/// The name of the running thread: for the panic report.
-pub fn current_name() -> &'static str {
-    if percpu::is_ready() {
-        name_on(percpu::current())
-    } else {
-        "start"
-    }
 }

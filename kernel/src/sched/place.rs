@@ -38,10 +38,6 @@ pub(super) fn leave_idle(index: u32) {
 
 /// A CPU that sleeps, has been given nothing meanwhile, and may run the thread.
 fn idle_for(thread: &Thread) -> Option<&'static PerCpu> {
-    // There is none to choose between.
-    if percpu::count() == 1 {
-        return None;
-    }
     for (word, base) in IDLE.iter().zip((0..).step_by(64)) {
         let mut bits = word.load(Ordering::SeqCst);
         while bits != 0 {
@@ -74,7 +70,17 @@ fn area_of(cpu: Cpu) -> Option<&'static PerCpu> {
 
 /// The CPU for a thread that becomes runnable: the last one it ran on while that has nothing else to do, as its caches are warm;
 /// one that sleeps; the last one all the same. A new thread goes to the least busy.
-pub(super) fn choose(thread: &Thread) -> &'static PerCpu {
+/// `own` is the CPU that asks.
+#[inline]
+pub(super) fn choose(thread: &Thread, own: &'static PerCpu) -> &'static PerCpu {
+    // There is none to choose between.
+    if percpu::count() == 1 {
+        return own;
+    }
+    choose_among(thread, own)
+}
+
+fn choose_among(thread: &Thread, own: &'static PerCpu) -> &'static PerCpu {
     let last = percpu::get(thread.whereabouts.cpu() as usize)
         .filter(|area| area.queue.is_online() && thread.allows(area.index));
     if let Some(area) = last
@@ -85,11 +91,11 @@ pub(super) fn choose(thread: &Thread) -> &'static PerCpu {
     if let Some(area) = idle_for(thread).or(last) {
         return area;
     }
-    let creator = Cpu::new(percpu::current().index as usize);
+    let creator = Cpu::new(own.index as usize);
     let allowed = loads().filter(|&(cpu, _)| thread.allows(cpu.index() as u32));
     ksched::place(creator, allowed)
         .and_then(area_of)
-        .unwrap_or_else(percpu::current)
+        .unwrap_or(own)
 }
 
 /// Takes a thread over from the busiest CPU, for this one, which has nothing to do; whether there was one.

@@ -17,6 +17,7 @@ use crate::locks;
 use crate::mm::MapError;
 use crate::mm::stack::KernelStack;
 use crate::object::Binding;
+use crate::object::event::EventWait;
 use crate::object::mailbox::Ipc;
 use crate::process::Process;
 use crate::vm::futex::FutexWait;
@@ -117,11 +118,13 @@ pub struct Thread {
     pub ipc: Ipc,
     /// What a thread of the kernel runs.
     body: Cell<Option<Box<dyn FnOnce() + Send>>>,
+    /// The event that it waits for.
+    pub event: EventWait,
     /// The word that it waits for.
     pub futex: FutexWait,
 }
 
-// SAFETY: the `Cell`s belong to the CPU that runs or switches the thread, or that holds it (invariants 6 and 13); the rest is shared safely.
+// SAFETY: the `Cell`s belong to the CPU that runs or switches the thread, or that holds it (invariants 6 and 13), or to who holds the lock of a list; the rest is shared safely.
 unsafe impl Sync for Thread {}
 // SAFETY: as above; what it starts with is `Send`.
 unsafe impl Send for Thread {}
@@ -216,6 +219,7 @@ impl Thread {
             wake: Wake::new(),
             ipc: Ipc::new(),
             body: Cell::new(None),
+            event: EventWait::new(),
             futex: FutexWait::new(),
         }
     }
@@ -257,7 +261,8 @@ impl Thread {
     pub fn priority(&self) -> Priority {
         let own = self.base.load(Ordering::SeqCst);
         let level = own.min(self.inherited.load(Ordering::SeqCst));
-        Priority::new(level).unwrap_or(Priority::LOWEST)
+        // One's own is below `LEVELS`: the mask changes nothing and spares the check.
+        Priority::new(level % LEVELS as u8).unwrap_or(Priority::LOWEST)
     }
 
     /// The priority that it was given.

@@ -1,7 +1,7 @@
 //! What threads and processors have done: time and switches.
 //!
-//! Time is counted by the run queues, for the current thread and for the processor alike, whenever something happens there; the
-//! switches by the one that switches. Nothing is sampled.
+//! Time is counted by the run queues, for the current thread and for the processor alike, whenever something happens there, in ticks of
+//! the time-stamp counter, of which nanoseconds are made when somebody asks; the switches by the one that switches. Nothing is sampled.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -53,17 +53,17 @@ pub(super) fn count_switch(area: &PerCpu, to: &Thread) {
 
 /// What a thread has used up to now. Takes the lock of a run queue only if the thread runs.
 pub fn of_thread(thread: &Thread) -> Used {
-    let ran_ns = if thread.is_on_cpu() {
+    let ran = if thread.is_on_cpu() {
         cpu::with_queue_of(thread, |queue, _| {
             // SAFETY: used with the lock of the queue held, which it needs to end if it is in there.
             let ready = unsafe { Ready::of(thread) };
-            queue.ran_ns(ready, time::now_ns())
+            queue.ran(ready, time::tsc())
         })
     } else {
         None
     };
     Used {
-        ran_ns: ran_ns.unwrap_or_else(|| thread.node.ran_ns()),
+        ran_ns: time::ns_of(ran.unwrap_or_else(|| thread.node.ran())),
         switches: thread.switches.load(Ordering::Relaxed),
     }
 }

@@ -40,6 +40,12 @@ pub fn is_on(group: Group) -> bool {
     WANTED.0.load(Ordering::Relaxed) & group.bit() != 0
 }
 
+/// Whether events of one of two groups are recorded.
+#[inline(always)]
+pub fn is_either_on(one: Group, other: Group) -> bool {
+    WANTED.0.load(Ordering::Relaxed) & (one.bit() | other.bit()) != 0
+}
+
 /// Whether somebody wants to know what system calls there are: the trace or the log.
 #[inline(always)]
 pub fn is_calls_on() -> bool {

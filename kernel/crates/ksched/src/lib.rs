@@ -29,7 +29,7 @@ pub use cpuset::{Cpu, CpuSet, MAX_CPUS};
 pub use fifo::{Fifo, Link, Linked};
 pub use node::{Node, Task};
 pub use priority::{Config, LEVELS, Priority};
-pub use queue::{Decision, Removed, RunQueue};
+pub use queue::{Decision, Entered, Removed, RunQueue};
 pub use wait::WaitQueue;
 
 use core::fmt;

@@ -36,14 +36,14 @@ pub struct Node<T: Copy> {
     pub(crate) base: Cell<Priority>,
     /// The priority that it has now.
     pub(crate) level: Cell<Priority>,
-    /// What is left of its quantum; 0 when it has none yet at this level.
-    pub(crate) left_ns: Cell<u64>,
+    /// What is left of its quantum, while it waits; 0 when it has none yet at this level.
+    pub(crate) left: Cell<u64>,
     /// Since when it would be waiting at this level, had it waited without a break.
-    pub(crate) since_ns: Cell<u64>,
+    pub(crate) since: Cell<u64>,
     /// When it was last taken over from another queue.
-    pub(crate) moved_ns: Cell<u64>,
-    /// How long it has run, ever. Written by its queue only, read by anybody.
-    ran_ns: AtomicU64,
+    pub(crate) moved: Cell<u64>,
+    /// For how long it has run, ever. Written by its queue only, read by anybody.
+    ran: AtomicU64,
 }
 
 impl<T: Copy> Node<T> {
@@ -55,24 +55,23 @@ impl<T: Copy> Node<T> {
             place: Cell::new(Place::Absent),
             base: Cell::new(Priority::NORMAL),
             level: Cell::new(Priority::NORMAL),
-            left_ns: Cell::new(0),
-            since_ns: Cell::new(0),
-            moved_ns: Cell::new(0),
-            ran_ns: AtomicU64::new(0),
+            left: Cell::new(0),
+            since: Cell::new(0),
+            moved: Cell::new(0),
+            ran: AtomicU64::new(0),
         }
     }
 
-    /// For how long the thread has run, in nanoseconds, as far as its queue has counted: all of it when it does not run. To be
-    /// asked by anybody.
-    pub fn ran_ns(&self) -> u64 {
-        self.ran_ns.load(Ordering::Relaxed)
+    /// For how long the thread has run, as far as its queue has counted: all of it when it does not run. To be asked by anybody.
+    pub fn ran(&self) -> u64 {
+        self.ran.load(Ordering::Relaxed)
     }
 
     /// It has run so long. With the lock of its queue held, so that nobody else writes.
     #[inline(always)]
-    pub(crate) fn add_ran_ns(&self, ran_ns: u64) {
-        let sum = self.ran_ns.load(Ordering::Relaxed).wrapping_add(ran_ns);
-        self.ran_ns.store(sum, Ordering::Relaxed);
+    pub(crate) fn add_ran(&self, ran: u64) {
+        let sum = self.ran.load(Ordering::Relaxed).wrapping_add(ran);
+        self.ran.store(sum, Ordering::Relaxed);
     }
 }
 

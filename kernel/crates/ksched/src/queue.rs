@@ -2,10 +2,12 @@
 //!
 //! A thread has a base priority and a level, which begins there. Using up a whole quantum moves it
 //! one level down (or back to its base, when it was above); waiting longer than
-//! [`Config::boost_after_ns`] moves it one level up, past its base if need be, so that no thread
+//! [`Config::boost_after`] moves it one level up, past its base if need be, so that no thread
 //! starves; yielding or blocking takes it back to its base. Within a level it is first come, first
 //! served; a thread that was preempted goes on first, with what is left of its quantum. A thread that hands the processor to
 //! another one ([`RunQueue::hand_off`]) hands it the rest of its quantum, too.
+//!
+//! Times are ticks of one clock, whichever the caller likes best: the one that it can read at the least cost.
 //!
 //! Invariant: a thread is at most once in a queue, either current or waiting.
 
@@ -23,6 +25,18 @@ pub enum Decision {
     Keep,
     /// Call [`RunQueue::pick`] soon and run what it gives.
     Switch,
+}
+
+/// What comes of a thread that has become runnable ([`RunQueue::enter`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Entered {
+    /// `Switch` when it is to run now, because it outranks the current one or the processor is idle.
+    pub decision: Decision,
+    /// How many threads run or wait now.
+    pub runnable: usize,
+    /// When [`RunQueue::tick`] is needed, if that was not known: when it is the first that waits behind the current one.
+    pub tick: Option<u64>,
 }
 
 /// What [`RunQueue::remove`] found.
@@ -46,9 +60,11 @@ pub struct RunQueue<T> {
     /// Whether the current thread has used up a quantum, so that others of its level are to have their turn.
     turn_over: bool,
     /// Until when the current thread's running was counted.
-    counted_ns: u64,
+    counted: u64,
+    /// When the current thread's quantum ends.
+    ends: u64,
     /// For how long there was a current thread.
-    busy_ns: u64,
+    busy: u64,
 }
 
 impl<T: Task> RunQueue<T> {
@@ -59,9 +75,15 @@ impl<T: Task> RunQueue<T> {
             waiting: Lists::new(),
             current: None,
             turn_over: false,
-            counted_ns: 0,
-            busy_ns: 0,
+            counted: 0,
+            ends: 0,
+            busy: 0,
         }
+    }
+
+    /// Other times to decide by: those of the clock that the queue will be told the time by, before it is told any.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
     }
 
     /// The thread that runs; `None` when the processor is idle.
@@ -69,12 +91,17 @@ impl<T: Task> RunQueue<T> {
         self.current
     }
 
+    /// Whether threads wait to run.
+    #[inline]
+    pub fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// How many threads run or wait.
     #[inline]
     pub fn runnable(&self) -> usize {
-        self.waiting
-            .len()
-            .saturating_add(usize::from(self.current.is_some()))
+        let running = usize::from(self.current.is_some());
+        self.waiting.len().wrapping_add(running)
     }
 
     /// The priority at which a thread of this queue runs or waits just now.
@@ -82,38 +109,74 @@ impl<T: Task> RunQueue<T> {
         item.node().level.get()
     }
 
-    /// For how long a thread of this queue, or of none, has run in all, in nanoseconds, up to now.
-    pub fn ran_ns(&mut self, item: T, now_ns: u64) -> u64 {
-        self.count(now_ns);
-        item.node().ran_ns()
+    /// For how long a thread of this queue, or of none, has run in all, up to now.
+    pub fn ran(&mut self, item: T, now: u64) -> u64 {
+        self.count(now);
+        item.node().ran()
     }
 
-    /// For how long threads have run here in all, in nanoseconds, up to now.
-    pub fn busy_ns(&mut self, now_ns: u64) -> u64 {
-        self.count(now_ns);
-        self.busy_ns
+    /// For how long threads have run here in all, up to now.
+    pub fn busy(&mut self, now: u64) -> u64 {
+        self.count(now);
+        self.busy
     }
 
     /// A thread has become runnable. It must be in no queue, which builds with debug
     /// assertions check. `Switch` when it is to run now, because it outranks the current one or the
     /// processor is idle.
-    #[inline]
-    pub fn enqueue(&mut self, item: T, priority: Priority, now_ns: u64) -> Decision {
+    pub fn enqueue(&mut self, item: T, priority: Priority, now: u64) -> Decision {
+        self.enter(item, priority, now).decision
+    }
+
+    /// As [`RunQueue::enqueue`], with all that comes of it.
+    #[inline(always)]
+    pub fn enter(&mut self, item: T, priority: Priority, now: u64) -> Entered {
         let node = item.node();
         debug_assert_eq!(node.place.get(), Place::Absent, "a thread was queued twice");
         node.base.set(priority);
         node.level.set(priority);
-        node.left_ns.set(0);
-        node.since_ns.set(now_ns);
+        node.left.set(0);
+        node.since.set(now);
+        if !self.waiting.is_empty() {
+            let (decision, runnable) = self.enter_behind(item);
+            return Entered {
+                decision,
+                runnable,
+                tick: None,
+            };
+        }
+        self.waiting.push_first(item);
+        let Some(current) = self.current else {
+            return Entered {
+                decision: Decision::Switch,
+                runnable: 1,
+                tick: None,
+            };
+        };
+        let is_better = self.outranks(priority, current);
+        Entered {
+            decision: if is_better {
+                Decision::Switch
+            } else {
+                Decision::Keep
+            },
+            runnable: 2,
+            tick: (!is_better).then_some(self.ends),
+        }
+    }
+
+    /// The end of [`RunQueue::enter`] when others wait already: the decision, and how many run or wait. (Both fit into registers.)
+    #[inline(never)]
+    fn enter_behind(&mut self, item: T) -> (Decision, usize) {
         self.waiting.push(item, End::Back);
-        self.decision()
+        (self.decision(), self.runnable())
     }
 
     /// Time has passed: counts the current thread's running and the others' waiting. To be called
     /// at [`RunQueue::next_tick`], or as often as is convenient.
-    pub fn tick(&mut self, now_ns: u64) -> Decision {
-        let now_ns = self.count(now_ns);
-        self.boost(now_ns);
+    pub fn tick(&mut self, now: u64) -> Decision {
+        let now = self.count(now);
+        self.boost(now);
         let decision = self.decision();
         if decision == Decision::Keep {
             self.turn_over = false;
@@ -126,15 +189,14 @@ impl<T: Task> RunQueue<T> {
     #[inline]
     pub fn next_tick(&self) -> Option<u64> {
         self.waiting.best()?;
-        let left = self.current?.node().left_ns.get();
-        Some(self.counted_ns.saturating_add(left))
+        self.current.map(|_| self.ends)
     }
 
     /// The thread to run from now on, in constant time. The current one, if there is one, goes back
     /// to waiting unless it is still the best. `None`: idle.
     #[inline]
-    pub fn pick(&mut self, now_ns: u64) -> Option<T> {
-        self.count(now_ns);
+    pub fn pick(&mut self, now: u64) -> Option<T> {
+        self.count(now);
         if let Some(current) = self.current {
             if self.decision() == Decision::Keep {
                 self.turn_over = false;
@@ -145,31 +207,40 @@ impl<T: Task> RunQueue<T> {
             } else {
                 End::Front
             };
+            let left = self.ends.saturating_sub(self.counted);
+            current.node().left.set(left);
             self.waiting.push(current, end);
         }
         self.next()
     }
 
     /// The current thread gives way to others of its base priority; then as [`RunQueue::pick`].
-    #[inline]
-    pub fn yield_current(&mut self, now_ns: u64) -> Option<T> {
-        let now_ns = self.count(now_ns);
-        if let Some(current) = self.current {
-            let node = current.node();
-            node.level.set(node.base.get());
-            node.left_ns.set(0);
-            node.since_ns.set(now_ns);
-            self.waiting.push(current, End::Back);
+    #[inline(always)]
+    pub fn yield_current(&mut self, now: u64) -> Option<T> {
+        let now = self.count(now);
+        let Some(current) = self.current else {
+            return self.next();
+        };
+        let node = current.node();
+        let level = node.base.get();
+        node.level.set(level);
+        node.left.set(0);
+        node.since.set(now);
+        if self.waiting.best().is_none_or(|best| best > level) {
+            // It would only come and go.
+            self.run(current);
+            return Some(current);
         }
-        self.next()
+        let next = self.next();
+        self.waiting.push(current, End::Back);
+        next
     }
 
     /// The current thread stops being runnable, and the next one runs, as with [`RunQueue::pick`]. The thread
     /// comes back by [`RunQueue::enqueue`].
-    #[inline]
-    pub fn block(&mut self, now_ns: u64) -> Option<T> {
-        self.count(now_ns);
-        if let Some(current) = self.current {
+    #[inline(always)]
+    pub fn block(&mut self, now: u64) -> Option<T> {
+        if let (_, Some(current)) = self.count_current(now) {
             current.node().place.set(Place::Absent);
         }
         self.next()
@@ -179,8 +250,8 @@ impl<T: Task> RunQueue<T> {
     /// of the quantum, and not below the level of the thread that it runs for, as that one waits for it.
     /// `Switch` when a waiting thread outranks it all the same. With no current thread it is as if an idle processor took it.
     #[inline]
-    pub fn hand_off(&mut self, item: T, priority: Priority, now_ns: u64) -> Decision {
-        let now_ns = self.count(now_ns);
+    pub fn hand_off(&mut self, item: T, priority: Priority, now: u64) -> Decision {
+        let now = self.count(now);
         let node = item.node();
         debug_assert_eq!(node.place.get(), Place::Absent, "a thread was queued twice");
         node.base.set(priority);
@@ -189,22 +260,21 @@ impl<T: Task> RunQueue<T> {
                 let former = former.node();
                 former.place.set(Place::Absent);
                 node.level.set(priority.min(former.level.get()));
-                node.left_ns.set(former.left_ns.get());
             }
             None => {
                 node.level.set(priority);
-                node.left_ns.set(self.quantum(priority));
+                self.ends = now.saturating_add(self.quantum(priority));
             }
         }
-        node.since_ns.set(now_ns);
+        node.since.set(now);
         node.place.set(Place::Current);
         self.decision()
     }
 
     /// Gives a thread another priority, at which it runs or waits from now on; nothing if it is not here. `Switch` when another
     /// thread than the current one is to run.
-    pub fn set_priority(&mut self, item: T, priority: Priority, now_ns: u64) -> Decision {
-        let now_ns = self.count(now_ns);
+    pub fn set_priority(&mut self, item: T, priority: Priority, now: u64) -> Decision {
+        let now = self.count(now);
         let node = item.node();
         match node.place.get() {
             Place::Absent => {}
@@ -216,8 +286,8 @@ impl<T: Task> RunQueue<T> {
                 self.waiting.unlink(item);
                 node.base.set(priority);
                 node.level.set(priority);
-                node.left_ns.set(0);
-                node.since_ns.set(now_ns);
+                node.left.set(0);
+                node.since.set(now);
                 self.waiting.push(item, End::Back);
             }
         }
@@ -225,7 +295,7 @@ impl<T: Task> RunQueue<T> {
     }
 
     /// Takes a thread out wherever it is, in constant time. It must be in this queue or in none.
-    pub fn remove(&mut self, item: T, now_ns: u64) -> Removed {
+    pub fn remove(&mut self, item: T, now: u64) -> Removed {
         match item.node().place.get() {
             Place::Absent => Removed::Absent,
             Place::Waiting => {
@@ -233,7 +303,7 @@ impl<T: Task> RunQueue<T> {
                 Removed::Waiting
             }
             Place::Current => {
-                self.count(now_ns);
+                self.count(now);
                 item.node().place.set(Place::Absent);
                 self.current = None;
                 Removed::Current
@@ -264,22 +334,29 @@ impl<T: Task> RunQueue<T> {
     }
 
     /// Takes the best of those that wait; there is no current thread any more.
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<T> {
+        let Some(next) = self.waiting.pop() else {
+            self.turn_over = false;
+            self.current = None;
+            return None;
+        };
+        self.run(next);
+        Some(next)
+    }
+
+    /// A thread that was taken out, or is current already, has the processor from now on.
+    #[inline(always)]
+    fn run(&mut self, item: T) {
         self.turn_over = false;
-        let next = self
-            .waiting
-            .best()
-            .and_then(|level| self.waiting.pop(level));
-        if let Some(item) = next {
-            let node = item.node();
-            if node.left_ns.get() == 0 {
-                node.left_ns.set(self.quantum(node.level.get()));
-            }
-            node.place.set(Place::Current);
-        }
-        self.current = next;
-        next
+        let node = item.node();
+        let left = match node.left.get() {
+            0 => self.quantum(node.level.get()),
+            left => left,
+        };
+        self.ends = self.counted.saturating_add(left);
+        node.place.set(Place::Current);
+        self.current = Some(item);
     }
 
     /// Whether a waiting thread is to run instead of the current one, or of idling.
@@ -291,8 +368,7 @@ impl<T: Task> RunQueue<T> {
         match self.current {
             None => Decision::Switch,
             Some(current) => {
-                let level = current.node().level.get();
-                if best < level || (best == level && self.turn_over) {
+                if self.outranks(best, current) {
                     Decision::Switch
                 } else {
                     Decision::Keep
@@ -301,27 +377,38 @@ impl<T: Task> RunQueue<T> {
         }
     }
 
+    /// Whether a waiting thread of a level is to run instead of the current one.
+    #[inline(always)]
+    fn outranks(&self, waiting: Priority, current: T) -> bool {
+        let level = current.node().level.get();
+        waiting < level || (waiting == level && self.turn_over)
+    }
+
     /// Counts the current thread's running and ends its turn when its quantum is used up. Gives the
     /// time: a clock that goes back counts as standing still.
-    #[inline]
-    fn count(&mut self, now_ns: u64) -> u64 {
-        let now_ns = now_ns.max(self.counted_ns);
-        let ran = now_ns - self.counted_ns;
-        self.counted_ns = now_ns;
-        if let Some(current) = self.current {
+    #[inline(always)]
+    fn count(&mut self, now: u64) -> u64 {
+        self.count_current(now).0
+    }
+
+    /// As [`Self::count`], and gives the current thread, too.
+    #[inline(always)]
+    fn count_current(&mut self, now: u64) -> (u64, Option<T>) {
+        let now = now.max(self.counted);
+        let ran = now - self.counted;
+        self.counted = now;
+        let current = self.current;
+        if let Some(current) = current {
             let node = current.node();
-            node.add_ran_ns(ran);
-            self.busy_ns = self.busy_ns.wrapping_add(ran);
+            node.add_ran(ran);
+            self.busy = self.busy.wrapping_add(ran);
             // A thread that is preempted has waited before it ran, too: the time that it ran does not count as waiting.
-            node.since_ns.set(node.since_ns.get() + ran);
-            let left = node.left_ns.get();
-            if ran < left {
-                node.left_ns.set(left - ran);
-            } else {
+            node.since.set(node.since.get().wrapping_add(ran));
+            if now >= self.ends {
                 self.end_quantum(current);
             }
         }
-        now_ns
+        (now, current)
     }
 
     #[cold]
@@ -330,23 +417,23 @@ impl<T: Task> RunQueue<T> {
         let (base, level) = (node.base.get(), node.level.get());
         let level = if level < base { base } else { level.lowered() };
         node.level.set(level);
-        node.left_ns.set(self.quantum(level));
-        node.since_ns.set(self.counted_ns);
+        self.ends = self.counted.saturating_add(self.quantum(level));
+        node.since.set(self.counted);
         self.turn_over = true;
     }
 
     /// Moves up those that have waited too long, each by one level.
-    fn boost(&mut self, now_ns: u64) {
+    fn boost(&mut self, now: u64) {
         // From the top, so that none moves twice at once.
         for level in Priority::all().skip(1) {
             while let Some(item) = self.waiting.head(level)
-                && now_ns.saturating_sub(item.node().since_ns.get()) >= self.config.boost_after_ns
+                && now.saturating_sub(item.node().since.get()) >= self.config.boost_after
             {
                 self.waiting.unlink(item);
                 let node = item.node();
                 node.level.set(level.raised());
-                node.left_ns.set(0);
-                node.since_ns.set(now_ns);
+                node.left.set(0);
+                node.since.set(now);
                 self.waiting.push(item, End::Back);
             }
         }
@@ -354,6 +441,6 @@ impl<T: Task> RunQueue<T> {
 
     #[inline]
     fn quantum(&self, level: Priority) -> u64 {
-        self.config.quantum_ns[level.index() % crate::LEVELS]
+        self.config.quantum[level.index() % crate::LEVELS]
     }
 }

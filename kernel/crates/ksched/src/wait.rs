@@ -40,23 +40,25 @@ impl<T: Task> WaitQueue<T> {
     /// Takes the most urgent one out.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        self.0.pop(self.0.best()?)
+        self.0.pop()
     }
 
     /// Takes out the most urgent one of which something holds. Looks at those before it.
+    #[inline]
     pub fn pop_where(&mut self, holds: impl Fn(T) -> bool) -> Option<T> {
-        let found = Priority::all().find_map(|level| {
-            let mut next = self.0.head(level);
+        let mut level = self.0.best();
+        while let Some(here) = level {
+            let mut next = self.0.head(here);
             while let Some(item) = next {
                 if holds(item) {
+                    self.0.unlink(item);
                     return Some(item);
                 }
                 next = self.0.after(item);
             }
-            None
-        })?;
-        self.0.unlink(found);
-        Some(found)
+            level = self.0.below(here);
+        }
+        None
     }
 
     /// Whether a thread waits that is in this queue or in none.

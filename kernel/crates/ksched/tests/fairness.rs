@@ -104,7 +104,7 @@ impl Machine {
         let now = self.now;
         self.moves += 1;
         let queue = &mut self.cpus[on].queue;
-        let decision = queue.take_over(thread, Priority::NORMAL, now);
+        let decision = queue.take_over(thread, Priority::NORMAL, now).decision;
         if decision == Decision::Switch {
             queue.pick(now);
         }
@@ -191,11 +191,11 @@ impl Machine {
     fn ran(&mut self, threads: &[Thread]) -> Vec<u64> {
         let now = self.now;
         for cpu in &mut self.cpus {
-            cpu.queue.busy_ns(now);
+            cpu.queue.busy(now);
         }
         threads
             .iter()
-            .map(|thread| thread.0.node.ran_ns())
+            .map(|thread| thread.0.node.ran())
             .collect()
     }
 }
@@ -347,7 +347,7 @@ fn a_level_goes_along() {
     queues[0].pick(20 * MS);
     let given = queues[0].give(8, |_| true, |_| Some(1));
     assert_eq!(given, Given::Thread((thread, 1)));
-    let decision = queues[1].take_over(thread, Priority::NORMAL, 21 * MS);
+    let decision = queues[1].take_over(thread, Priority::NORMAL, 21 * MS).decision;
     assert_eq!(decision, Decision::Switch);
     assert_eq!(queues[1].level(thread).level(), 5);
     assert_eq!(queues[1].remove(thread, 22 * MS), Removed::Waiting);

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 const CONFIG: Config = Config {
-    quantum_ns: [100, 100, 200, 200, 400, 400, 800, 800],
-    boost_after_ns: 1000,
+    quantum: [100, 100, 200, 200, 400, 400, 800, 800],
+    boost_after: 1000,
 };
 
 /// A thread of the tests: a number and a node, which live as long as the tests do.
@@ -101,11 +101,15 @@ proptest! {
                     if here.contains_key(&item) {
                         continue;
                     }
-                    let decision = queue.enqueue(all[item], priority(level), now);
+                    let entered = queue.enter(all[item], priority(level), now);
                     here.insert(item, level);
                     if current.is_none_or(|current| queue.level(current) > priority(level)) {
-                        prop_assert_eq!(decision, Decision::Switch);
+                        prop_assert_eq!(entered.decision, Decision::Switch);
                     }
+                    prop_assert_eq!(entered.runnable, here.len());
+                    let is_first = here.len() == 2 && current.is_some();
+                    let is_news = is_first && entered.decision == Decision::Keep;
+                    prop_assert_eq!(entered.tick, queue.next_tick().filter(|_| is_news));
                 }
                 Op::Tick => {
                     if queue.tick(now) == Decision::Switch {
@@ -181,7 +185,7 @@ proptest! {
         }
         seen.sort_unstable();
         prop_assert_eq!(seen, here.keys().copied().collect::<Vec<_>>());
-        let total: u64 = all.iter().map(|thread| thread.node().ran_ns()).sum();
+        let total: u64 = all.iter().map(|thread| thread.node().ran()).sum();
         prop_assert!(total <= ran, "more time was counted than has passed");
     }
 
@@ -266,10 +270,10 @@ proptest! {
             let _ = queue.enqueue(*item, priority(*level), 0);
         }
         let count = all.len() as u64;
-        let longest = CONFIG.quantum_ns[7];
+        let longest = CONFIG.quantum[7];
         // Seven boosts, each noticed at the next tick, then the turns of all others at the top.
         let late = if is_tickless { longest + step } else { step };
-        let bound = 7 * (CONFIG.boost_after_ns + late) + (count + 1) * (CONFIG.quantum_ns[0] + 2 * step);
+        let bound = 7 * (CONFIG.boost_after + late) + (count + 1) * (CONFIG.quantum[0] + 2 * step);
         let mut last_ran = vec![0; all.len()];
         let mut now = 0;
         let mut current = queue.pick(now);
@@ -318,11 +322,11 @@ fn a_full_quantum_costs_a_level_and_a_yield_gives_it_back() {
     assert_eq!(queue.block(500), Some(all[1]));
     assert_eq!(queue.yield_current(500), Some(all[1]));
     assert_eq!(queue.level(all[1]), priority(4));
-    assert_eq!(all[1].node().ran_ns(), 400);
-    assert_eq!(all[2].node().ran_ns(), 100);
+    assert_eq!(all[1].node().ran(), 400);
+    assert_eq!(all[2].node().ran(), 100);
     // Also of one that runs, with nobody waiting who would make the timer tick.
-    assert_eq!(queue.ran_ns(all[1], 550), 450);
-    assert_eq!(queue.ran_ns(all[2], 550), 100);
+    assert_eq!(queue.ran(all[1], 550), 450);
+    assert_eq!(queue.ran(all[2], 550), 100);
 }
 
 #[test]

@@ -231,13 +231,13 @@ pub fn enable_timer() {
     }
 }
 
-/// Arms the one-shot timer: at the time-stamp `deadline` where the CPU can, else after `ticks` timer ticks.
+/// Arms the one-shot timer: at the time-stamp `deadline`, not 0, where the CPU can, else after `ticks` timer ticks.
 #[inline]
-pub fn arm_timer(deadline: u64, ticks: u32) {
+pub fn arm_timer(deadline: u64, ticks: impl FnOnce() -> u32) {
     if cpuid::features().tsc_deadline {
         // SAFETY: the CPU has the register.
         unsafe { Msr::new(IA32_TSC_DEADLINE).write(deadline) };
     } else {
-        write(TIMER_INITIAL, ticks.max(1));
+        write(TIMER_INITIAL, ticks().max(1));
     }
 }

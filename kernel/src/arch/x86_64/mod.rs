@@ -28,6 +28,7 @@ pub struct Irq;
 impl ksync::IrqControl for Irq {
     type State = bool;
 
+    #[inline(always)]
     fn disable() -> bool {
         let were_on = interrupts::are_enabled();
         if were_on {
@@ -36,6 +37,7 @@ impl ksync::IrqControl for Irq {
         were_on
     }
 
+    #[inline(always)]
     fn restore(were_on: bool) {
         if were_on {
             interrupts::enable();
@@ -61,7 +63,7 @@ impl ksync::IrqControl for Irq {
         core::hint::spin_loop();
         if percpu::is_ready() {
             // Who waits for a lock may have interrupts on.
-            let _irq = ksync::IrqGuard::<Self>::new();
+            let _irq = IrqGuard::new();
             shootdown::serve();
         }
     }
@@ -69,6 +71,11 @@ impl ksync::IrqControl for Irq {
 
 /// A spin lock that keeps interrupts off while it is held.
 pub type IrqLock<T, L = ksync::Unranked> = ksync::IrqLock<T, Irq, L>;
+
+/// Keeps interrupts off.
+pub type IrqGuard = ksync::IrqGuard<Irq>;
+/// Shows that they are.
+pub type IrqOff<'a> = ksync::IrqOff<'a, Irq>;
 
 /// Stops this CPU for good.
 pub fn halt_forever() -> ! {

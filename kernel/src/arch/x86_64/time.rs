@@ -63,7 +63,12 @@ pub fn ticks_to_first_user() -> Option<u64> {
 
 /// Ticks since the kernel was entered.
 pub fn ticks_since_start() -> u64 {
-    tsc().saturating_sub(START.load(Ordering::Relaxed))
+    ticks_until(tsc())
+}
+
+/// Ticks from when the kernel was entered until the time-stamp counter shows `tsc`.
+pub fn ticks_until(tsc: u64) -> u64 {
+    tsc.saturating_sub(START.load(Ordering::Relaxed))
 }
 
 fn scale(value: u64, factor: u64) -> u64 {
@@ -72,11 +77,27 @@ fn scale(value: u64, factor: u64) -> u64 {
 
 /// Nanoseconds since the kernel was entered: monotonic, and the same on all CPUs.
 pub fn now_ns() -> u64 {
+    ns_of(ticks_since_start())
+}
+
+/// How long so many ticks of the time-stamp counter are, in nanoseconds.
+pub fn ns_of(ticks: u64) -> u64 {
     let factor = match NS_PER_TICK.load(Ordering::Relaxed) {
         0 => ASSUMED,
         factor => factor,
     };
-    scale(ticks_since_start(), factor)
+    scale(ticks, factor)
+}
+
+/// How many ticks of the time-stamp counter take at least so many nanoseconds.
+pub fn ticks_of(ns: u64) -> u64 {
+    let factor = u128::from(NS_PER_TICK.load(Ordering::Relaxed).max(1));
+    u64::try_from((u128::from(ns) << 32).div_ceil(factor)).unwrap_or(u64::MAX)
+}
+
+/// What the time-stamp counter shows at a time on the monotonic clock; what it shows now, if that has come.
+pub fn tsc_at(deadline_ns: u64) -> u64 {
+    tsc().saturating_add(ticks_of(deadline_ns.saturating_sub(now_ns())))
 }
 
 /// Frequency of the time-stamp counter in Hz; 0 until calibrated.
@@ -94,14 +115,17 @@ pub fn spin_ns(ns: u64) {
 
 /// Arms this CPU's timer for the given time on the monotonic clock.
 pub fn arm_timer_at(deadline_ns: u64) {
-    let delay_ns = deadline_ns.saturating_sub(now_ns());
-    let delay_ticks =
-        (u128::from(delay_ns) << 32) / u128::from(NS_PER_TICK.load(Ordering::Relaxed).max(1));
-    let deadline = tsc()
-        .saturating_add(u64::try_from(delay_ticks).unwrap_or(u64::MAX))
-        .max(1);
-    let timer = scale(delay_ns, TIMER_TICKS_PER_NS.load(Ordering::Relaxed));
-    apic::arm_timer(deadline, u32::try_from(timer).unwrap_or(u32::MAX));
+    arm_timer(tsc_at(deadline_ns));
+}
+
+/// Arms this CPU's timer for when the time-stamp counter shows `deadline`.
+pub fn arm_timer(deadline: u64) {
+    apic::arm_timer(deadline.max(1), || {
+        let delay_ns = ns_of(deadline.saturating_sub(tsc()));
+        let timer = scale(delay_ns, TIMER_TICKS_PER_NS.load(Ordering::Relaxed));
+        // Not before: it would have to be armed again.
+        u32::try_from(timer.saturating_add(1)).unwrap_or(u32::MAX)
+    });
 }
 
 /// A free-running counter of known frequency.

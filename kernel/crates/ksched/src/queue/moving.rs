@@ -1,6 +1,6 @@
 //! Threads that go from one run queue to another while they are runnable. They keep their level.
 
-use super::{Decision, RunQueue};
+use super::{Entered, RunQueue};
 use crate::balance::Given;
 use crate::lists::End;
 use crate::node::{Node, Place, Task};
@@ -42,25 +42,30 @@ impl<T: Task> RunQueue<T> {
     }
 
     /// Takes over a runnable thread that another queue has given away or lost. It keeps its level, unless it has got another
-    /// priority meanwhile, and goes behind the others there. As [`RunQueue::enqueue`] otherwise.
+    /// priority meanwhile, and goes behind the others there. As [`RunQueue::enter`] otherwise.
     #[cold]
     #[inline(never)]
-    pub fn take_over(&mut self, item: T, priority: Priority, now_ns: u64) -> Decision {
+    pub fn take_over(&mut self, item: T, priority: Priority, now: u64) -> Entered {
         let node = item.node();
         debug_assert_eq!(node.place.get(), Place::Absent, "a thread was queued twice");
         if node.base.get() != priority {
             node.base.set(priority);
             node.level.set(priority);
-            node.left_ns.set(0);
+            node.left.set(0);
         }
-        node.since_ns.set(now_ns);
-        node.moved_ns.set(now_ns);
+        node.since.set(now);
+        node.moved.set(now);
         self.waiting.push(item, End::Back);
-        self.decision()
+        let runnable = self.runnable();
+        Entered {
+            decision: self.decision(),
+            runnable,
+            tick: self.next_tick().filter(|_| runnable == 2),
+        }
     }
 }
 
 /// Threads are given away in the order of this: the most urgent first, of those the one that has been here for longest.
 fn turn<T: Task>(node: &Node<T>) -> (Priority, u64) {
-    (node.level.get(), node.moved_ns.get())
+    (node.level.get(), node.moved.get())
 }
