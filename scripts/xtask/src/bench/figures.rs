@@ -202,7 +202,7 @@ pub const GROUPS: &[Group] = &[
                 what: "event signal + take, same thread",
                 source: Source::Printed("event"),
                 budget: Some(300),
-                explained: Some(540),
+                explained: Some(510),
                 goal: Some(220),
                 linux: Some(1_503),
                 ..ROW
@@ -212,7 +212,7 @@ pub const GROUPS: &[Group] = &[
                 what: "futex round trip, two threads",
                 source: Source::Printed("futex-thread"),
                 budget: Some(1_100),
-                explained: Some(2_900),
+                explained: Some(1_650),
                 goal: Some(800),
                 linux: Some(7_074),
                 ..ROW
@@ -222,7 +222,7 @@ pub const GROUPS: &[Group] = &[
                 what: "event round trip, two threads",
                 source: Source::Printed("event-thread"),
                 budget: Some(1_100),
-                explained: Some(2_570),
+                explained: Some(1_720),
                 goal: Some(800),
                 linux: Some(7_074),
                 ..ROW
@@ -241,7 +241,6 @@ pub const GROUPS: &[Group] = &[
                 what: "switch to another thread by yielding",
                 source: Source::Printed("yield"),
                 budget: Some(400),
-                explained: Some(445),
                 goal: Some(300),
                 linux: Some(1_626),
                 ..ROW
@@ -269,7 +268,7 @@ pub const GROUPS: &[Group] = &[
                 what: "interrupt to a driver in user space and back",
                 source: Source::Printed("interrupt"),
                 budget: Some(1_500),
-                explained: Some(1_910),
+                explained: Some(1_560),
                 goal: Some(1_000),
                 ..ROW
             },
