@@ -5,8 +5,10 @@ macro_rules! errors {
         /// Why a system call had no effect.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
+        // As wide as what calls return, so that a `Result` of a call is two registers.
+        #[repr(u64)]
         pub enum Error {
-            $(#[doc = $text] $name,)*
+            $(#[doc = $text] $name = $value,)*
         }
 
         impl Error {
@@ -15,7 +17,7 @@ macro_rules! errors {
 
             /// The number in RAX; never 0.
             pub const fn number(self) -> u64 {
-                match self { $(Self::$name => $value,)* }
+                self as u64
             }
 
             /// The error with this number.

@@ -10,7 +10,7 @@ use ksync::Arc;
 use super::frames::Chain;
 use super::tools::Account as Held;
 use super::{Outcome, check};
-use crate::arch::current::{shootdown, usercopy};
+use crate::arch::current::{percpu, shootdown, usercopy};
 use crate::mm::{self, Purpose};
 use crate::vm::{Access, Account, AddressSpace, NewArea, Rights, VmArea};
 
@@ -135,7 +135,7 @@ impl Pressure {
         // Interrupts stay off: another thread would load other tables.
         x86_64::instructions::interrupts::without_interrupts(|| {
             // SAFETY: interrupts are off; the space is retired when it is dropped.
-            unsafe { shootdown::activate(Some(self.space.tlb())) };
+            unsafe { shootdown::activate(percpu::current(), Some(self.space.tlb())) };
             for index in 0..LARGES {
                 let mut word = [0; 8];
                 let is_read = usercopy::read(BASE + place(index), &mut word).is_ok();

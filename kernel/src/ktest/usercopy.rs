@@ -9,7 +9,7 @@ use x86_64::registers::rflags::{self, RFlags};
 
 use super::{Outcome, check};
 use crate::arch::current::usercopy::{self, USER_END};
-use crate::arch::current::{shootdown, time};
+use crate::arch::current::{percpu, shootdown, time};
 use crate::mm::frames::{self, Purpose};
 use crate::mm::{self, layout, phys_to_virt};
 use crate::vm::{Access, Account, AddressSpace, NewArea, Rights, VmArea};
@@ -91,7 +91,7 @@ pub fn last_byte() -> Outcome {
     // Interrupts stay off: another thread would load other tables.
     x86_64::instructions::interrupts::without_interrupts(|| {
         // SAFETY: interrupts are off; the space is retired when it is dropped.
-        unsafe { shootdown::activate(Some(space.tlb())) };
+        unsafe { shootdown::activate(percpu::current(), Some(space.tlb())) };
         in_space(BASE)
     })
 }
@@ -136,7 +136,7 @@ pub fn fixed_area() -> Outcome {
         }
         x86_64::instructions::interrupts::without_interrupts(|| {
             // SAFETY: as in `last_byte`.
-            unsafe { shootdown::activate(Some(space.tlb())) };
+            unsafe { shootdown::activate(percpu::current(), Some(space.tlb())) };
             for page in 0..PAGES {
                 let mut word = [0u8; 8];
                 let at = BASE + page * PAGE_SIZE;

@@ -15,13 +15,14 @@
 mod chain;
 mod deferred;
 mod long;
+pub mod parked;
 mod reply;
 
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use abi::Error;
-use ksched::{Node, Task, WaitQueue};
+use ksched::{Fifo, Link, Linked, Node, Priority, Task, WaitQueue};
 use ksync::{AllocError, Answer, Arc, Call, Serial};
 use ktrace::Group;
 
@@ -36,7 +37,7 @@ use crate::arch::current::{IrqLock, time};
 use crate::locks;
 use crate::sched::alarm::{self, NEVER};
 use crate::sched::thread::Thread;
-use crate::sched::{self, Ready, Woken};
+use crate::sched::{self, Ready, Woken, direct};
 use crate::trace;
 
 /// A thread in a list of a mailbox.
@@ -61,12 +62,24 @@ impl Task for Waiting {
     }
 }
 
+impl Linked for Waiting {
+    #[inline(always)]
+    fn link(&self) -> &Link<Self> {
+        &self.0.thread().ipc.link
+    }
+}
+
 /// What a thread knows of its calls and of those that it serves.
 ///
 /// The `Cell`s are the thread's own, but for what the one who delivers a message to it writes: that one holds the lock of the mailbox in
 /// whose list the thread was.
 pub struct Ipc {
+    /// Its place among callers.
     node: Node<Waiting>,
+    /// Its place among servers.
+    link: Link<Waiting>,
+    /// Whether it is among the servers of a mailbox. Touched with the lock of that.
+    is_listed: Cell<bool>,
     /// The call that it makes.
     call: Call,
     /// The badge of the handle that it calls by.
@@ -77,6 +90,9 @@ pub struct Ipc {
     is_received: AtomicBool,
     /// Why its call was rejected, if it was.
     rejection: Cell<Error>,
+    /// The mailbox that it waits in while it is parked ([`crate::sched::direct`]): for an answer if it has a [`Self::target`], else for a
+    /// message. Written by the thread; taken by it, or by the one who ends the wait.
+    parked: Cell<Option<Arc<Mailbox>>>,
     /// The words of its messages that do not fit into registers.
     long: Long,
     /// The call that it serves.
@@ -90,11 +106,14 @@ impl Ipc {
     pub const fn new() -> Self {
         Self {
             node: Node::new(),
+            link: Link::new(),
+            is_listed: Cell::new(false),
             call: Call::new(),
             badge: Cell::new(0),
             target: AtomicPtr::new(core::ptr::null_mut()),
             is_received: AtomicBool::new(false),
             rejection: Cell::new(Error::NotTaken),
+            parked: Cell::new(None),
             long: Long::new(),
             reply: Cell::new(None),
             serves: AtomicPtr::new(core::ptr::null_mut()),
@@ -106,6 +125,17 @@ impl Ipc {
         self.is_received.load(Ordering::Relaxed)
     }
 
+    /// The thread, which serves nobody, serves a call that came by a mailbox.
+    #[inline(always)]
+    fn serve(&self, mailbox: &Mailbox, right: ReplyRight) {
+        let before = self.reply.replace(Some(right));
+        debug_assert!(before.is_none(), "a thread serves two calls");
+        // There is nothing to drop.
+        core::mem::forget(before);
+        let mailbox = core::ptr::from_ref(mailbox).cast_mut();
+        self.serves.store(mailbox, Ordering::Relaxed);
+    }
+
     /// The number of the call that the thread makes.
     pub fn serial(&self) -> Serial {
         self.call.serial()
@@ -115,8 +145,8 @@ impl Ipc {
 struct State {
     /// Threads whose message nobody has received yet.
     callers: WaitQueue<Waiting>,
-    /// Threads that wait for a message.
-    servers: WaitQueue<Waiting>,
+    /// Threads that wait for a message, in the order in which they came.
+    servers: Fifo<Waiting>,
     /// Nobody can receive any more.
     is_closed: bool,
     /// Set when a message comes and nobody waits for it.
@@ -178,6 +208,43 @@ impl End {
     }
 }
 
+impl State {
+    /// Takes the server out that waits for longest.
+    #[inline(always)]
+    fn pop_server(&mut self) -> Option<Ready> {
+        let first = self.servers.first()?;
+        self.take_server(first);
+        Some(first.0)
+    }
+
+    /// Takes a server out that is in.
+    #[inline(always)]
+    fn take_server(&mut self, server: Waiting) {
+        self.servers.remove(server);
+        server.0.thread().ipc.is_listed.set(false);
+    }
+
+    /// Whether a thread is the one who received last.
+    #[inline(always)]
+    fn is_last(&self, server: &Thread) -> bool {
+        let last = self.last_server.as_ref().map_or(core::ptr::null(), Arc::as_ptr);
+        core::ptr::eq(last, server)
+    }
+
+    #[inline(always)]
+    fn push_server(&mut self, server: Waiting) {
+        self.servers.push(server);
+        server.0.thread().ipc.is_listed.set(true);
+    }
+
+    /// Takes a server out, if it is in.
+    fn remove_server(&mut self, server: Waiting) {
+        if server.0.thread().ipc.is_listed.replace(false) {
+            self.servers.remove(server);
+        }
+    }
+}
+
 impl Mailbox {
     /// A mailbox without messages: its receiving end.
     ///
@@ -191,7 +258,7 @@ impl Mailbox {
         let mailbox = Arc::try_new(Self {
             state: IrqLock::new(State {
                 callers: WaitQueue::new(),
-                servers: WaitQueue::new(),
+                servers: Fifo::new(),
                 is_closed: false,
                 readable: None,
                 last_server: None,
@@ -201,38 +268,52 @@ impl Mailbox {
     }
 
     /// Calls with the message in the running thread's registers, and waits for the answer, which comes there, too; at the
-    /// latest until a time on the monotonic clock, in nanoseconds.
+    /// latest until a time on the monotonic clock, in nanoseconds. May park ([`parked`]), and comes back then only if it
+    /// cannot.
     ///
     /// # Errors
     /// `PeerClosed` when nobody can receive or answer the message any more; why it could not be taken; `TimedOut`, `OutOfMemory`;
     /// `Ended` when the thread must end.
-    #[inline]
-    pub fn call(&self, badge: u64, until_ns: u64) -> Result<(), Error> {
+    pub fn call(this: Arc<Self>, badge: u64, until_ns: u64) -> Result<(), Error> {
         let caller = sched::current_ref();
         let ipc = &caller.ipc;
         ipc.call.begin();
         ipc.badge.set(badge);
-        chain::enter(caller, self);
-        let server = {
-            let mut state = self.state.lock();
-            if state.is_closed {
-                Err(Error::PeerClosed)
-            } else {
-                Ok(self.send(&mut state, caller))
+        chain::enter(caller, &this);
+        let sent = this.send(&mut this.state.lock(), caller);
+        if until_ns == NEVER
+            && let Ok(Sent::Delivered(Some(server), last)) = sent
+        {
+            drop(last);
+            if direct::can_hand_off(&server) {
+                parked::call(this, server)
             }
-        };
-        let result = match server {
+            sched::hand_off(server);
+            let result = this.wait_for_answer(caller, NEVER);
+            return this.end_call(caller, result);
+        }
+        this.call_slowly(caller, sent, until_ns)
+    }
+
+    /// As [`Self::call`], after the message was sent.
+    #[inline(never)]
+    fn call_slowly(
+        &self,
+        caller: &Thread,
+        sent: Result<Sent, Error>,
+        until_ns: u64,
+    ) -> Result<(), Error> {
+        let result = match sent {
             Ok(Sent::Delivered(server, last)) => {
                 drop(last);
                 match server {
                     // With a deadline the thread blocks below, where it sets an alarm.
-                    Some(server) if until_ns != NEVER => {
+                    Some(server) => {
                         if trace::is_on(Group::Ipc) {
                             trace::deliver(caller, server.thread().id);
                         }
                         sched::run(server);
                     }
-                    Some(server) => sched::hand_off(server),
                     None if until_ns != NEVER => {}
                     None => sched::block(),
                 }
@@ -246,6 +327,11 @@ impl Mailbox {
             }
             Err(error) => Err(error),
         };
+        self.end_call(caller, result)
+    }
+
+    /// The call is over: it was answered, or there is an error.
+    fn end_call(&self, caller: &Thread, result: Result<Answer, Error>) -> Result<(), Error> {
         let result = result.or_else(|error| self.give_up(caller, error));
         chain::leave(caller);
         match result? {
@@ -256,14 +342,20 @@ impl Mailbox {
     }
 
     /// Gives a caller's message to a server that waits, or lets it wait for one.
-    #[inline]
-    fn send(&self, state: &mut State, caller: &Thread) -> Sent {
-        match state.servers.pop() {
-            Some(Waiting(server)) => {
-                let last = self.deliver(state, caller, server.thread());
+    ///
+    /// # Errors
+    /// `PeerClosed` when nobody can receive any more.
+    fn send(&self, state: &mut State, caller: &Thread) -> Result<Sent, Error> {
+        match state.pop_server() {
+            Some(server) => {
+                // Nobody else waits to be served then.
+                let urgent = caller.priority();
+                let last = self.deliver(state, caller, server.thread(), urgent);
                 // With the lock held: it may have been woken by somebody else, and would end as soon as it has the lock.
-                Sent::Delivered(server.wake(), last)
+                Ok(Sent::Delivered(server.wake(), last))
             }
+            // Nobody waits for messages then.
+            None if state.is_closed => Err(Error::PeerClosed),
             None => {
                 // SAFETY: the running thread.
                 let waiting = unsafe { Waiting::new(caller) };
@@ -274,36 +366,35 @@ impl Mailbox {
                 if let Some(binding) = &state.readable {
                     binding.signal();
                 }
-                Sent::Queued
+                Ok(Sent::Queued)
             }
         }
     }
 
     /// Gives a caller's message, and the right to answer, to a server. One of the two runs; the other was taken from a list just now.
-    /// Gives the server before this one, which may go when that reference is dropped: with the lock open.
-    #[inline]
+    /// It gets the priority `urgent`, of whoever waits for it. Gives the server before this one, which may go when that reference is dropped: with the lock open.
     #[must_use]
-    fn deliver(&self, state: &mut State, caller: &Thread, server: &Thread) -> Option<Arc<Thread>> {
+    fn deliver(
+        &self,
+        state: &mut State,
+        caller: &Thread,
+        server: &Thread,
+        urgent: Priority,
+    ) -> Option<Arc<Thread>> {
         let ipc = &server.ipc;
         // SAFETY: the lock of the mailbox is held, which the one who does not run needs to go on (invariant 13).
         unsafe {
             copy_message(caller.frame(), server.frame());
             (*server.frame()).rdi = caller.ipc.badge.get();
         }
-        ipc.reply.set(Some(ReplyRight {
+        let right = ReplyRight {
             // SAFETY: as above: neither of the two ends meanwhile.
             caller: unsafe { sched::counted(caller) },
             serial: caller.ipc.call.serial(),
-        }));
-        ipc.serves
-            .store(core::ptr::from_ref(self).cast_mut(), Ordering::Relaxed);
-        let urgent = state
-            .callers
-            .best()
-            .map_or(caller.priority(), |best| best.min(caller.priority()));
+        };
+        ipc.serve(self, right);
         server.inherit(urgent);
-        let is_same = |last: &Arc<Thread>| core::ptr::eq(last.as_ptr(), server);
-        let last = if state.last_server.as_ref().is_some_and(is_same) {
+        let last = if state.is_last(server) {
             None
         } else {
             // SAFETY: as above.
@@ -354,12 +445,12 @@ impl Mailbox {
     }
 
     /// Answers the call that the running thread serves, if there is one, with the message in its registers, and waits for the next.
-    /// A caller that waits no more is no error.
+    /// A caller that waits no more is no error. May park ([`parked`]), and comes back then only if it cannot; gives the mailbox
+    /// back.
     ///
     /// # Errors
     /// As [`Self::receive`], without a deadline; those of long answers: then nothing was received, and the thread serves the call still.
-    #[inline]
-    pub fn reply_and_receive(&self) -> Result<(), Error> {
+    pub fn reply_and_receive(this: Arc<Self>) -> Result<Arc<Self>, Error> {
         let server = sched::current_ref();
         let before = server.priority();
         let caller = match server.answer() {
@@ -367,30 +458,37 @@ impl Mailbox {
             Err(Error::NotReady | Error::PeerClosed) => None,
             Err(error) => return Err(error),
         };
-        let found = self.look_for_message(server);
+        let found = this.look_for_message(server);
         match (found, caller) {
-            (Ok(false), Some(caller)) => sched::hand_off(caller),
+            (Ok(false), Some(caller)) => {
+                if direct::can_hand_off(&caller) {
+                    parked::receive(this, caller)
+                }
+                sched::hand_off(caller);
+            }
             (Ok(false), None) => sched::block(),
             (_, caller) => {
                 if let Some(caller) = caller {
                     run_answered(caller);
                 }
                 sched::follow_priority(server, before);
-                return found.map(|_| ());
+                return found.map(|_| this);
             }
         }
-        self.wait_for_message(server, NEVER)
+        this.wait_for_message(server, NEVER)?;
+        Ok(this)
     }
 
     /// Takes the most urgent message, or puts the thread on the list of those who wait for one; whether there was one.
-    #[inline(always)]
     fn look_for_message(&self, server: &Thread) -> Result<bool, Error> {
         let mut state = self.state.lock();
         if state.is_closed {
             return Err(Error::PeerClosed);
         }
         if let Some(Waiting(caller)) = state.callers.pop() {
-            let last = self.deliver(&mut state, caller.thread(), server);
+            let urgent = caller.thread().priority();
+            let urgent = state.callers.best().map_or(urgent, |best| best.min(urgent));
+            let last = self.deliver(&mut state, caller.thread(), server, urgent);
             if trace::is_on(Group::Ipc) {
                 trace::deliver(caller.thread(), server.id);
             }
@@ -401,12 +499,11 @@ impl Mailbox {
         }
         // SAFETY: the running thread.
         let waiting = unsafe { Waiting::new(server) };
-        state.servers.push(waiting, server.priority());
+        state.push_server(waiting);
         Ok(false)
     }
 
     /// Waits until a message was delivered, blocking first only if none was.
-    #[inline(always)]
     fn wait_for_message(&self, server: &Thread, until_ns: u64) -> Result<(), Error> {
         while !server.ipc.is_received.load(Ordering::Acquire) {
             let error = match check_waiting(until_ns) {
@@ -434,7 +531,7 @@ impl Mailbox {
     fn forget(&self, server: &Thread, error: Error) -> Error {
         // SAFETY: the running thread.
         let waiting = unsafe { Waiting::new(server) };
-        self.state.lock().servers.remove(waiting);
+        self.state.lock().remove_server(waiting);
         error
     }
 
@@ -465,7 +562,7 @@ impl Mailbox {
             // With the lock held: the caller takes it before it goes on.
             sched::wake_ready(caller);
         }
-        while let Some(Waiting(server)) = state.servers.pop() {
+        while let Some(server) = state.pop_server() {
             sched::wake_ready(server);
         }
         let forgotten = (state.readable.take(), state.last_server.take());

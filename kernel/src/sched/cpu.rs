@@ -50,6 +50,12 @@ impl Ready {
         self.thread().wake.wake().then_some(Woken(self))
     }
 
+    /// As [`Self::wake`] for a thread that is blocked; nothing for any other.
+    #[inline(always)]
+    pub fn wake_blocked(self) -> Option<Woken> {
+        self.thread().wake.wake_blocked().then_some(Woken(self))
+    }
+
     /// Gives the thread something that it waits for, and takes it out of its block, or makes its next block return at once.
     #[inline]
     pub fn give(self, given: &ksync::Given, what: NonZeroU64) -> Option<Woken> {
@@ -303,10 +309,10 @@ impl CpuQueue {
     }
 
     /// The running thread gives the CPU to another one, which is in no queue; whether a third one outranks it.
-    #[inline]
-    pub(super) fn hand_off(&self, ready: Ready) -> bool {
+    #[inline(always)]
+    pub(super) fn hand_off(&self, ready: Ready, off: IrqOff<'_>) -> bool {
         let now = time::tsc();
-        let mut queue = self.ready.lock();
+        let mut queue = self.ready.lock_within(off);
         let decision = queue.hand_off(ready, ready.thread().priority(), now);
         decision == Decision::Switch
     }

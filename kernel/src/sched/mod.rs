@@ -10,6 +10,7 @@
 pub mod alarm;
 mod control;
 mod cpu;
+pub mod direct;
 mod current;
 mod place;
 pub mod registers;
@@ -349,7 +350,7 @@ pub fn hand_off(woken: Woken) {
             return schedule(Fate::Block);
         }
         to.whereabouts.put_on(area.index);
-        if area.queue.hand_off(ready) {
+        if area.queue.hand_off(ready, IrqOff::known()) {
             area.need_resched.set(true);
         }
         switch_to(area, from, to, Fate::Block, true);
@@ -370,22 +371,23 @@ fn switch_to(area: &'static PerCpu, from: &Thread, to: &Thread, fate: Fate, is_h
     usage::count_switch(area, to);
     activate(area, from, to);
     // SAFETY: interrupts are off; `to` was taken from this CPU's queue, so nobody else runs on its stack (invariant 6).
-    unsafe { switch::switch_stacks(from.saved_stack.as_ptr(), to.saved_stack.get()) };
+    unsafe { switch::switch_stacks(from.saved_stack.as_ptr(), direct::stack_of(to)) };
     finish_switch();
 }
 
 /// Loads what belongs to a thread besides its stack.
+#[inline(always)]
 fn activate(area: &'static PerCpu, from: &Thread, to: &Thread) {
     area.current.set(to);
     let top = to.stack_top();
     area.kernel_stack.set(top);
     // SAFETY: the tables are this CPU's own and only used here, with interrupts off (invariant 5).
     unsafe { (*area.tables.get()).set_kernel_stack(top) };
-    if let Some(state) = &from.fpu {
-        state.save();
-    }
-    if let Some(state) = &to.fpu {
-        state.restore();
+    match (&from.fpu, &to.fpu) {
+        (Some(from), Some(to)) => from.exchange(to),
+        (Some(from), None) => from.save(),
+        (None, Some(to)) => to.restore(),
+        (None, None) => {}
     }
     // A program can set its bases to 0 by loading selectors, and to nothing else: where all are 0, they stay so.
     if to.user.has_bases() | area.has_bases.get() {
@@ -393,7 +395,7 @@ fn activate(area: &'static PerCpu, from: &Thread, to: &Thread) {
     }
     // SAFETY: interrupts are off; a process's space lives as long as its threads, and is retired before it goes.
     let is_other =
-        unsafe { shootdown::activate(to.process.as_ref().map(|process| process.space().tlb())) };
+        unsafe { shootdown::activate(area, to.process.as_ref().map(|process| process.space().tlb())) };
     if is_other && let Some(process) = &to.process {
         process.ports.follow(area);
     }

@@ -265,6 +265,13 @@ impl Thread {
         Priority::new(level % LEVELS as u8).unwrap_or(Priority::LOWEST)
     }
 
+    /// Whether it runs at its own priority, and that is the own one of another thread.
+    #[inline(always)]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self.base.load(Ordering::SeqCst) == other.base.load(Ordering::SeqCst)
+            && self.inherited.load(Ordering::SeqCst) == LEVELS as u8
+    }
+
     /// The priority that it was given.
     pub fn base_priority(&self) -> Priority {
         Priority::new(self.base.load(Ordering::Relaxed)).unwrap_or(Priority::LOWEST)
@@ -298,13 +305,15 @@ impl Thread {
     }
 
     /// Whether it may run on the CPU with this index.
-    #[inline]
+    #[inline(always)]
     pub(super) fn allows(&self, index: u32) -> bool {
-        match self.home.load(Ordering::Acquire) {
-            ANYWHERE => true,
-            AMONG => Cpu::new(index as usize).is_some_and(|cpu| self.cpus.lock().contains(cpu)),
-            home => home == index,
-        }
+        let home = self.home.load(Ordering::Acquire);
+        home == ANYWHERE || home == index || home == AMONG && self.is_among(index)
+    }
+
+    #[cold]
+    fn is_among(&self, index: u32) -> bool {
+        Cpu::new(index as usize).is_some_and(|cpu| self.cpus.lock().contains(cpu))
     }
 
     /// Whether it may run on one of these CPUs.

@@ -4,12 +4,15 @@ use abi::message::{REGISTER_WORDS, Tag};
 use abi::{Error, Handle, NEVER, ObjectType, Rights};
 use kobj::Named;
 
-use super::decode::{AnyHandle, objects};
+use super::decode::{AnyHandle, handle, objects};
 use super::dispatch::{Caller, Mailboxes, Message};
 use super::process::binding;
+use crate::arch::current::trap::TrapFrame;
+use crate::object::mailbox::parked::{self, Waited};
 use crate::object::mailbox::{self, End, Mailbox};
 use crate::object::{HandleTable, Object};
 use crate::sched;
+use crate::sched::direct::Parking;
 
 /// The first word of the message in the running thread's registers.
 #[inline]
@@ -54,6 +57,51 @@ impl Caller<'_> {
     }
 }
 
+/// `mailbox_call`, the short way if there is one.
+#[inline(always)]
+pub fn try_call(frame: *const TrapFrame) {
+    try_shortly(frame, Rights::CALL, |parking, to| {
+        parked::try_call(parking, frame, to.mailbox, to.badge);
+    });
+}
+
+/// `mailbox_reply_receive`, the short way if there is one.
+#[inline(always)]
+pub fn try_reply_and_receive(frame: *const TrapFrame) {
+    try_shortly(frame, Rights::RECEIVE, |parking, from| {
+        parked::try_reply_and_receive(parking, frame, from.mailbox);
+    });
+}
+
+/// Tries a short way with the mailbox in RDI, if the thread can park and the message in its registers is short. It comes back if
+/// nothing has happened.
+#[inline(always)]
+fn try_shortly(
+    frame: *const TrapFrame,
+    rights: Rights,
+    way: impl FnOnce(Parking, objects::Mailbox),
+) {
+    // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
+    let (register, tag) = unsafe { ((*frame).rdi, Tag((*frame).rsi)) };
+    if tag.is_short()
+        && let Some(parking) = Parking::new()
+        && let Some(process) = &parking.thread().process
+        // What is wrong with the handle is for the usual way to tell.
+        && let Ok(mailbox) = handle::<objects::Mailbox>(process, register, rights)
+    {
+        way(parking, mailbox);
+    }
+}
+
+/// Goes on with a call in which the running thread was parked.
+pub fn go_on(caller: Caller<'_>) -> Result<u64, Error> {
+    let message = match parked::go_on()? {
+        Waited::Answer => caller.answered(),
+        Waited::Message(mailbox) => caller.received(&mailbox, NEVER),
+    };
+    message.map(|message| message.0)
+}
+
 impl Mailboxes for Caller<'_> {
     fn mailbox_create(self) -> Result<Handle, Error> {
         const RIGHTS: Rights = Rights::of(ObjectType::Mailbox);
@@ -77,10 +125,9 @@ impl Mailboxes for Caller<'_> {
         })
     }
 
-    #[inline(always)]
     fn mailbox_call(self, to: objects::Mailbox, tag: Tag) -> Result<Message, Error> {
         self.load(tag)?;
-        to.mailbox.call(to.badge, NEVER)?;
+        Mailbox::call(to.mailbox, to.badge, NEVER)?;
         self.answered()
     }
 
@@ -94,7 +141,7 @@ impl Mailboxes for Caller<'_> {
             unsafe { (*frame).r15 = eighth };
         }
         self.load(tag)?;
-        to.mailbox.call(to.badge, until)?;
+        Mailbox::call(to.mailbox, to.badge, until)?;
         self.answered()
     }
 
@@ -108,11 +155,10 @@ impl Mailboxes for Caller<'_> {
         mailbox::reply()
     }
 
-    #[inline(always)]
     fn mailbox_reply_receive(self, from: objects::Mailbox, tag: Tag) -> Result<Message, Error> {
         self.load(tag)?;
-        from.mailbox.reply_and_receive()?;
-        self.received(&from.mailbox, NEVER)
+        let mailbox = Mailbox::reply_and_receive(from.mailbox)?;
+        self.received(&mailbox, NEVER)
     }
 
     fn mailbox_set_buffer(self, address: u64) -> Result<(), Error> {

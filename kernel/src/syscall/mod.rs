@@ -17,7 +17,7 @@ mod resource;
 mod system;
 mod thread;
 
-use abi::Error;
+use abi::{Error, Sysno};
 
 use crate::arch::current::trap::TrapFrame;
 use crate::trace;
@@ -26,9 +26,9 @@ use decode::Registers;
 
 /// Entered from the assembly of `arch::syscall`, interrupts off, on the thread's kernel stack, at whose top the frame is. It is a
 /// pointer, as other threads write to the frame of one that waits for a message (invariant 13).
-pub extern "C" fn dispatch(frame: *mut TrapFrame) {
+pub extern "C" fn dispatch(frame: *mut TrapFrame, number: u64) {
     // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
-    let (number, registers) = unsafe { ((*frame).rax, Registers::new(frame)) };
+    let registers = unsafe { Registers::new(frame) };
     // A message overwrites them.
     let noted = is_watched().then(|| note(number, registers.all()));
     let result = match crate::sched::current_process() {
@@ -38,11 +38,55 @@ pub extern "C" fn dispatch(frame: *mut TrapFrame) {
     if let Some(noted) = noted {
         watch(number, noted, result);
     }
+    // SAFETY: as above; the call is over.
+    unsafe { finish(frame, result) };
+}
+
+/// The calls that the entry code of `arch::syscall` sends to a short way of their own.
+pub const CALL: u32 = Sysno::MailboxCall as u32;
+pub const REPLY_RECEIVE: u32 = Sysno::MailboxReplyReceive as u32;
+
+/// Entered as [`dispatch`], for [`CALL`] in the lower half of RAX.
+pub extern "C" fn call_shortly(frame: *mut TrapFrame) {
+    mailbox::try_call(frame);
+    as_usual(frame);
+}
+
+/// Entered as [`dispatch`], for [`REPLY_RECEIVE`] in the lower half of RAX.
+pub extern "C" fn reply_and_receive_shortly(frame: *mut TrapFrame) {
+    mailbox::try_reply_and_receive(frame);
+    as_usual(frame);
+}
+
+/// What has no short way.
+#[inline(always)]
+fn as_usual(frame: *mut TrapFrame) {
+    // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
+    dispatch(frame, unsafe { (*frame).rax });
+}
+
+/// Entered on the kernel stack of a thread that was parked in a system call, below its frame: goes on with the call.
+pub extern "C" fn go_on() {
+    let result = match crate::sched::current_process() {
+        Some(process) => mailbox::go_on(dispatch::Caller(process)),
+        None => Err(Error::UnknownCall),
+    };
+    let frame = crate::sched::current_ref().frame();
+    // SAFETY: the running thread's own frame; the call is over.
+    unsafe { finish(frame, result) };
+}
+
+/// Tells the program what a call returns.
+///
+/// # Safety
+/// The frame is that of the running thread, whose call is over.
+#[inline(always)]
+unsafe fn finish(frame: *mut TrapFrame, result: Result<u64, Error>) {
     let (error, value) = match result {
         Ok(value) => (0, value),
         Err(error) => (error.number(), 0),
     };
-    // SAFETY: as above; the call is over.
+    // SAFETY: the frame is ours (caller).
     unsafe {
         (*frame).rax = error;
         (*frame).rdx = value;

@@ -40,6 +40,12 @@ pub fn is_on(group: Group) -> bool {
     WANTED.0.load(Ordering::Relaxed) & group.bit() != 0
 }
 
+/// Whether anything is recorded, or logged of system calls.
+#[inline(always)]
+pub fn is_any_on() -> bool {
+    WANTED.0.load(Ordering::Relaxed) != 0
+}
+
 /// Whether events of one of two groups are recorded.
 #[inline(always)]
 pub fn is_either_on(one: Group, other: Group) -> bool {

@@ -249,7 +249,7 @@ impl<T: Task> RunQueue<T> {
     /// The current thread stops being runnable, and `item`, which is in no queue, runs in its stead: at once, for what is left
     /// of the quantum, and not below the level of the thread that it runs for, as that one waits for it.
     /// `Switch` when a waiting thread outranks it all the same. With no current thread it is as if an idle processor took it.
-    #[inline]
+    #[inline(always)]
     pub fn hand_off(&mut self, item: T, priority: Priority, now: u64) -> Decision {
         let now = self.count(now);
         let node = item.node();
@@ -360,7 +360,7 @@ impl<T: Task> RunQueue<T> {
     }
 
     /// Whether a waiting thread is to run instead of the current one, or of idling.
-    #[inline]
+    #[inline(always)]
     fn decision(&self) -> Decision {
         let Some(best) = self.waiting.best() else {
             return Decision::Keep;

@@ -108,6 +108,14 @@ impl Call {
         self.word.store(serial.0 | OPEN, Ordering::Release);
     }
 
+    /// The answer was written, and the caller has no need to be told how the call ended, as whoever answers takes that from it: the
+    /// call is over. Only after [`Self::claim`], and while the caller waits.
+    #[inline(always)]
+    pub fn complete(&self, serial: Serial) {
+        // Hands what was written to the caller.
+        self.word.store(serial.0 | IDLE, Ordering::Release);
+    }
+
     /// How the call ended, for the caller, if it has; the call is then over.
     #[inline]
     pub fn ended(&self) -> Option<Answer> {

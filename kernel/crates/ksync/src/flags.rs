@@ -10,6 +10,33 @@ const WORDS: usize = MAX_CPUS / 64;
 #[cfg(loom)]
 const WORDS: usize = 1;
 
+/// Where a processor is in such sets: found once, for those who use it often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuBit {
+    word: usize,
+    /// Empty for a processor that is in no set.
+    mask: u64,
+}
+
+impl CpuBit {
+    /// That of a processor.
+    #[inline]
+    pub const fn new(cpu: u32) -> Self {
+        let cpu = cpu as usize;
+        Self {
+            word: cpu / 64 % WORDS,
+            mask: if cpu / 64 < WORDS { 1 << (cpu % 64) } else { 0 },
+        }
+    }
+}
+
+impl From<u32> for CpuBit {
+    #[inline]
+    fn from(cpu: u32) -> Self {
+        Self::new(cpu)
+    }
+}
+
 /// A set of processors that any processor may change at any time. A bit that is set releases what
 /// the setter wrote before, and whoever sees it acquires that. Processors from [`MAX_CPUS`] on are
 /// in no set: adding one has no effect.
@@ -28,27 +55,32 @@ impl PerCpuFlags {
         }
     }
 
-    fn word(&self, cpu: u32) -> Option<(&AtomicU64, u64)> {
-        let cpu = usize::try_from(cpu).ok()?;
-        Some((self.words.get(cpu / 64)?, 1 << (cpu % 64)))
+    #[inline]
+    fn word(&self, bit: CpuBit) -> &AtomicU64 {
+        // It is below `WORDS`, a power of two: the mask changes nothing and spares the check.
+        &self.words[bit.word % WORDS]
     }
 
     /// Adds a processor; `true` when it was not in the set before.
-    pub fn set(&self, cpu: u32) -> bool {
-        self.word(cpu)
-            .is_some_and(|(word, bit)| word.fetch_or(bit, Ordering::AcqRel) & bit == 0)
+    #[inline]
+    pub fn set(&self, cpu: impl Into<CpuBit>) -> bool {
+        let bit = cpu.into();
+        let before = self.word(bit).fetch_or(bit.mask, Ordering::AcqRel);
+        bit.mask & !before != 0
     }
 
     /// Takes a processor out; `true` when it was in the set before.
-    pub fn clear(&self, cpu: u32) -> bool {
-        self.word(cpu)
-            .is_some_and(|(word, bit)| word.fetch_and(!bit, Ordering::AcqRel) & bit != 0)
+    #[inline]
+    pub fn clear(&self, cpu: impl Into<CpuBit>) -> bool {
+        let bit = cpu.into();
+        let before = self.word(bit).fetch_and(!bit.mask, Ordering::AcqRel);
+        bit.mask & before != 0
     }
 
     /// Whether a processor is in the set.
     pub fn get(&self, cpu: u32) -> bool {
-        self.word(cpu)
-            .is_some_and(|(word, bit)| word.load(Ordering::Acquire) & bit != 0)
+        let bit = CpuBit::new(cpu);
+        self.word(bit).load(Ordering::Acquire) & bit.mask != 0
     }
 
     /// How many processors are in the set. Not one instant: each group of 64 is read by itself.

@@ -77,6 +77,15 @@ impl<I: IrqControl> Clone for IrqOff<'_, I> {
 
 impl<I: IrqControl> Copy for IrqOff<'_, I> {}
 
+impl<I: IrqControl> IrqOff<'static, I> {
+    /// For code that is entered with interrupts off, and does not switch them on: a system call. A lock that is taken by this elsewhere
+    /// may be waited for by an interrupt of its holder, for ever.
+    #[inline(always)]
+    pub const fn known() -> Self {
+        Self(PhantomData)
+    }
+}
+
 impl<I: IrqControl> IrqGuard<I> {
     /// What shows that interrupts are off, as long as the guard lives.
     #[inline]

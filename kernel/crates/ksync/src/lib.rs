@@ -34,7 +34,7 @@ mod whereabouts;
 
 pub use arc::{AllocError, Arc, Count, Reserved, try_box};
 pub use call::{Answer, Call, Serial};
-pub use flags::{MAX_CPUS, PerCpuFlags};
+pub use flags::{CpuBit, MAX_CPUS, PerCpuFlags};
 pub use given::Given;
 pub use handshake::{Barrier, CheckIn, Gate, Waited};
 pub use irq::{IrqControl, IrqGuard, IrqHeld, IrqLock, IrqLockGuard, IrqOff};

@@ -8,7 +8,7 @@
 //! saw last. Leaving needs no barrier: who is told without need has nothing to do.
 
 use crate::atomic::{AtomicU64, Ordering, fence};
-use crate::flags::PerCpuFlags;
+use crate::flags::{CpuBit, PerCpuFlags};
 
 /// The processors that use something, and the number of changes of it.
 pub struct Residency {
@@ -37,17 +37,20 @@ impl Residency {
 
     /// Makes a processor a user. What it reads of the thing and of its generation afterwards is not older than what a
     /// changer has that does not find it among the users.
-    pub fn enter(&self, cpu: u32) {
+    #[inline]
+    pub fn enter(&self, cpu: impl Into<CpuBit>) {
         self.users.set(cpu);
         fence(Ordering::SeqCst);
     }
 
     /// A processor is no user any more: it cannot get at the thing until it enters again.
-    pub fn leave(&self, cpu: u32) {
+    #[inline]
+    pub fn leave(&self, cpu: impl Into<CpuBit>) {
         self.users.clear(cpu);
     }
 
     /// The number of changes so far. Who sees one counted sees the change.
+    #[inline]
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

@@ -38,6 +38,12 @@ impl Wake {
         self.exchange(WOKEN, RUNNABLE)
     }
 
+    /// Whether no wake-up has come yet, for the thread that runs. One that comes later is found by [`Self::settle`].
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.state.load(Ordering::Acquire) == RUNNABLE
+    }
+
     /// After the switch away from a thread that blocks: whether it is blocked now. If not, a wake-up came in between
     /// and the thread is to go on running.
     #[inline]
@@ -68,6 +74,12 @@ impl Wake {
         }
     }
 
+    /// As [`Self::wake`] for a thread that is blocked; nothing and `false` for any other.
+    #[inline(always)]
+    pub fn wake_blocked(&self) -> bool {
+        self.exchange(BLOCKED, RUNNABLE)
+    }
+
     /// Whether it is blocked at this moment.
     pub fn is_blocked(&self) -> bool {
         matches!(self.state.load(Ordering::Relaxed), BLOCKED | HELD)
@@ -89,7 +101,7 @@ impl Wake {
         Some(result)
     }
 
-    #[inline]
+    #[inline(always)]
     fn exchange(&self, from: u8, to: u8) -> bool {
         self.state
             .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)

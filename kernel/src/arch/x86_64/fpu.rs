@@ -58,6 +58,20 @@ static METHOD: AtomicU8 = AtomicU8::new(Method::Fxsave as u8);
 /// Whether loads leave the x87 pointers of the thread before in place; see [`keeps_pointers`].
 static KEEPS_POINTERS: AtomicBool = AtomicBool::new(false);
 
+/// How [`State::exchange`] goes about it: one of the ways that most processors have, or [`BY_TABLE`].
+static EXCHANGE: AtomicU8 = AtomicU8::new(BY_TABLE);
+const BY_TABLE: u8 = 0;
+const BY_XSAVEOPT: u8 = 1;
+const BY_XSAVEOPT_WITHOUT_POINTERS: u8 = 2;
+const BY_XSAVES: u8 = 3;
+
+/// Makes the x87 pointers ours: no exception is pending then, and a register is free.
+macro_rules! forget_pointers {
+    () => {
+        "fnclex; emms; fild dword ptr [rsp]"
+    };
+}
+
 /// x87 and SSE, AVX, the three parts of AVX-512.
 const WANTED: u64 = 0b11 | AVX | AVX512;
 const AVX: u64 = 1 << 2;
@@ -78,6 +92,14 @@ const HEADER_END: usize = 576;
 pub fn init_cpu() {
     let format = FORMAT.call_once(choose);
     METHOD.store(format.method as u8, Ordering::Relaxed);
+    let keeps_pointers = KEEPS_POINTERS.load(Ordering::Relaxed);
+    let exchange = match (format.method, keeps_pointers) {
+        (Method::Xsaveopt, false) => BY_XSAVEOPT,
+        (Method::Xsaveopt, true) => BY_XSAVEOPT_WITHOUT_POINTERS,
+        (Method::Xsaves, false) => BY_XSAVES,
+        _ => BY_TABLE,
+    };
+    EXCHANGE.store(exchange, Ordering::Relaxed);
     if format.components != 0 {
         assert!(
             offered() & format.components == format.components
@@ -196,6 +218,36 @@ impl State {
         Some(Self { area, layout })
     }
 
+    /// Saves this CPU's registers here, and loads those of another thread: as [`Self::save`] and [`Self::restore`], with the
+    /// instructions that most processors have chosen at once, without looking for them in a table.
+    #[inline(always)]
+    pub fn exchange(&self, next: &Self) {
+        let (area, next_area) = (self.area.as_ptr(), next.area.as_ptr());
+        macro_rules! exchange {
+            ($save:literal, $between:expr, $restore:literal) => {
+                // SAFETY: as in `save` and `restore`.
+                unsafe {
+                    asm!(concat!($save, " [{}]"), $between, concat!($restore, " [{}]"), in(reg) area, in(reg) next_area,
+                        in("eax") u32::MAX, in("edx") u32::MAX, options(preserves_flags))
+                }
+            };
+        }
+        match EXCHANGE.load(Ordering::Relaxed) {
+            BY_XSAVEOPT => exchange!("xsaveopt64", "", "xrstor64"),
+            BY_XSAVEOPT_WITHOUT_POINTERS => {
+                exchange!("xsaveopt64", forget_pointers!(), "xrstor64");
+            }
+            BY_XSAVES => exchange!("xsaves64", "", "xrstors64"),
+            _ => self.exchange_otherwise(next),
+        }
+    }
+
+    #[inline(never)]
+    fn exchange_otherwise(&self, next: &Self) {
+        self.save();
+        next.restore();
+    }
+
     /// Saves this CPU's registers.
     #[inline]
     pub fn save(&self) {
@@ -235,12 +287,7 @@ impl State {
         unsafe {
             if KEEPS_POINTERS.load(Ordering::Relaxed) {
                 // No exception is pending, a register is free, and the pointers are ours.
-                asm!(
-                    "fnclex",
-                    "emms",
-                    "fild dword ptr [rsp]",
-                    options(preserves_flags)
-                );
+                asm!(forget_pointers!(), options(preserves_flags));
             }
             match METHOD.load(Ordering::Relaxed) {
                 XSAVES => restore!("xrstors64"),

@@ -108,9 +108,10 @@ impl Tables {
     }
 
     /// Sets the stack that an interrupt from user mode starts on.
+    #[inline(always)]
     pub fn set_kernel_stack(&mut self, top: u64) {
-        // An address of the stack pool, or 0: there is nothing to cut off, and nothing to check.
-        self.task.tss.privilege_stack_table[0] = VirtAddr::new_truncate(top);
+        // SAFETY: an address of the stack pool, or 0: both are canonical.
+        self.task.tss.privilege_stack_table[0] = unsafe { VirtAddr::new_unsafe(top) };
     }
 
     /// Lets user mode use no ports: a bitmap that begins beyond the segment's end allows none (Intel SDM vol. 1, 19.5.2).

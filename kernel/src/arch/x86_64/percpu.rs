@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 
 use kirq::Vectors;
 use kmem::tlb::Slots;
-use ksync::{Held, Requests};
+use ksync::{CpuBit, Held, Requests};
 use x86_64::VirtAddr;
 use x86_64::registers::model_specific::{GsBase, KernelGsBase};
 
@@ -38,6 +38,8 @@ pub struct PerCpu {
     pub current: Cell<*const Thread>,
     /// Position in [`CPUS`]: 0 is the boot CPU.
     pub index: u32,
+    /// The same in sets of processors.
+    pub bit: CpuBit,
     /// Local APIC id; set once, before the CPU is used.
     pub apic_id: AtomicU32,
     /// Set when the scheduler should run before the next return to user mode.
@@ -91,6 +93,7 @@ impl PerCpu {
             user_stack: Cell::new(0),
             current: Cell::new(ptr::null()),
             index,
+            bit: CpuBit::new(index),
             apic_id: AtomicU32::new(0),
             need_resched: Cell::new(false),
             held: Held::new(),

@@ -24,6 +24,7 @@ use kmem::pt::Flush;
 use kmem::tlb::{Action, Request, Slots, SpaceId};
 use ksync::{IrqGuard, PerCpuFlags, Residency};
 use ktrace::Group;
+use x86_64::structures::paging::PhysFrame;
 
 use super::percpu::{self, PerCpu};
 use super::{Irq, apic, tlb};
@@ -41,7 +42,7 @@ static NEXT_SPACE: AtomicU64 = AtomicU64::new(1);
 /// What the processors know of an address space. It stays where it is while any processor has the space loaded.
 pub struct SpaceTlb {
     id: SpaceId,
-    root: PhysAddr,
+    frame: PhysFrame,
     residency: Residency,
 }
 
@@ -53,7 +54,7 @@ impl SpaceTlb {
         };
         Self {
             id,
-            root,
+            frame: tlb::frame_of(root),
             residency: Residency::new(),
         }
     }
@@ -92,25 +93,24 @@ pub unsafe fn join() {
 /// one was loaded before.
 ///
 /// # Safety
-/// With interrupts off. The space's tables have the kernel's half; space and tables live until [`retire`].
-#[inline]
-pub unsafe fn activate(space: Option<&SpaceTlb>) -> bool {
+/// On the CPU of this area, with interrupts off. The space's tables have the kernel's half; space and tables live until [`retire`].
+#[inline(always)]
+pub unsafe fn activate(area: &PerCpu, space: Option<&SpaceTlb>) -> bool {
     let Some(space) = space else { return false };
-    let area = percpu::current();
     let old = area.loaded.get();
     if core::ptr::eq(old, space) {
         return false;
     }
-    space.residency.enter(area.index);
+    space.residency.enter(area.bit);
     let generation = space.residency.generation();
     let load = with_slots(area, |slots| slots.load(space.id, generation));
     // SAFETY: the caller vouches for the tables; the generation was read after this processor had entered, so that what
     // the table of slots lets it keep is up to date, or a request is on its way (invariant 11).
-    unsafe { tlb::load(space.root, load) };
+    unsafe { tlb::load(space.frame, load) };
     area.loaded.set(space);
     // SAFETY: null, or a space that lives until it was retired, and then it would not be loaded here.
     if let Some(old) = unsafe { old.as_ref() } {
-        old.residency.leave(area.index);
+        old.residency.leave(area.bit);
     }
     true
 }
@@ -224,7 +224,7 @@ pub unsafe fn load_kernel_tables() {
     let load = with_slots(percpu::current(), Slots::load_kernel);
     let root = PhysAddr::new(KERNEL_ROOT.load(Ordering::Acquire));
     // SAFETY: the kernel's own tables live for ever, and the load forgets what was kept under their PCID.
-    unsafe { tlb::load(root, load) };
+    unsafe { tlb::load(tlb::frame_of(root), load) };
 }
 
 /// Asks this processor's table of slots. Interrupts are off, and `decide` only decides.

@@ -269,6 +269,7 @@ fn make_slots(apic_ids: &[u32]) -> Option<Vec<Slot>> {
         // SAFETY: nobody uses the original.
         let area = unsafe { mm::heap::leak_copy(percpu::fresh()) }?;
         area.index = position as u32 + 1;
+        area.bit = ksync::CpuBit::new(area.index);
         area.apic_id.store(apic_id, Ordering::Relaxed);
         let stack = KernelStack::new().ok()?;
         let top = stack.top();

@@ -34,6 +34,24 @@ pub unsafe extern "C" fn switch_stacks(save: *mut u64, next: u64) {
     )
 }
 
+/// Goes on with a context, and leaves the running one for good.
+///
+/// # Safety
+/// As [`switch_stacks`]; nothing that lies on the stack is to be dropped.
+#[unsafe(naked)]
+pub unsafe extern "C" fn go_on(next: u64) -> ! {
+    naked_asm!(
+        "mov rsp, rdi",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+    )
+}
+
 /// First instruction of a new context: RBX holds the function to call. The zero frame pointer ends backtraces.
 #[unsafe(naked)]
 extern "C" fn start() {

@@ -13,7 +13,12 @@ use x86_64::registers::rflags::RFlags;
 
 use super::gdt::{KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA};
 use super::percpu::{KERNEL_STACK, USER_STACK};
-use crate::syscall::dispatch;
+use super::trap::TrapFrame;
+use crate::sched::direct::{finish_switch, settle};
+use crate::sched::thread::Thread;
+use crate::syscall::{
+    CALL, REPLY_RECEIVE, call_shortly, dispatch, go_on, reply_and_receive_shortly,
+};
 
 const IA32_STAR: u32 = 0xc000_0081;
 
@@ -43,15 +48,33 @@ pub unsafe fn init() {
     }
 }
 
+/// The way back to user mode from a frame at the stack pointer, which a system call has made. RCX and R11 become the
+/// instruction pointer and the flags, as SYSRET wants it.
+///
+/// On Intel CPUs a SYSRET to a non-canonical address faults in kernel mode with the user's stack pointer (CVE-2012-0217).
+/// User space ends a page below the lower half (`usercopy::USER_END`), so that RCX cannot be such an address; it is
+/// checked all the same, and an address outside the lower half traps in the kernel here instead.
+macro_rules! sysret {
+    () => {
+        "pop r15; pop r14; pop r13; pop r12; pop r11; pop r10; pop r9; pop r8
+         pop rbp; pop rdi; pop rsi; pop rdx; pop rcx; pop rbx; pop rax
+         mov rcx, [rsp + 16]
+         bt rcx, 47
+         jc 2f
+         mov r11, [rsp + 32]
+         mov rsp, [rsp + 40]
+         swapgs
+         sysretq
+         2:
+         ud2"
+    };
+}
+
 /// What [`TrapFrame::vector`](super::trap::TrapFrame::vector) says of a frame that a system call made: no vector of the processor.
 pub const SYSTEM_CALL: u64 = 0x100;
 
 /// Entry of every system call: interrupts off, user stack, user GS. Pushes the same frame as the entry of an interrupt, at the
 /// same place, the top of the thread's kernel stack: there system calls, messages and debuggers find the registers of a thread.
-///
-/// On Intel CPUs a SYSRET to a non-canonical address faults in kernel mode with the user's stack pointer (CVE-2012-0217).
-/// User space ends a page below the lower half (`usercopy::USER_END`), so that RCX cannot be such an address; it is
-/// checked all the same, and an address outside the lower half traps in the kernel here instead.
 #[unsafe(naked)]
 extern "C" fn entry() {
     naked_asm!(
@@ -70,23 +93,86 @@ extern "C" fn entry() {
         // The end of backtraces. The frame has 22 words, which keeps the stack aligned.
         "xor ebp, ebp",
         "mov rdi, rsp",
+        // What has a short way tries that first, with all registers for itself.
+        "cmp eax, {call_number}",
+        "je 3f",
+        "cmp eax, {reply_receive_number}",
+        "je 4f",
+        "mov rsi, rax",
         "call {dispatch}",
-        "pop r15; pop r14; pop r13; pop r12; pop r11; pop r10; pop r9; pop r8",
-        "pop rbp; pop rdi; pop rsi; pop rdx; pop rcx; pop rbx; pop rax",
-        "mov rcx, [rsp + 16]",
-        "bt rcx, 47",
-        "jc 2f",
-        "mov r11, [rsp + 32]",
-        "mov rsp, [rsp + 40]",
-        "swapgs",
-        "sysretq",
-        "2:",
-        "ud2",
+        // The calls have left the stack pointer at the frame.
+        "5:",
+        sysret!(),
+        "3:",
+        "call {call}",
+        "jmp 5b",
+        "4:",
+        "call {reply_receive}",
+        "jmp 5b",
         user_stack = const USER_STACK,
         kernel_stack = const KERNEL_STACK,
         data = const USER_DATA,
         code = const USER_CODE,
         system_call = const SYSTEM_CALL,
+        call_number = const CALL,
+        reply_receive_number = const REPLY_RECEIVE,
         dispatch = sym dispatch,
+        call = sym call_shortly,
+        reply_receive = sym reply_and_receive_shortly,
+    )
+}
+
+/// Goes to a thread that is parked in a system call ([`crate::sched::direct`]) and has what it waits for in its frame: settles the
+/// thread that is left, on the stack of the other one, and returns to user mode.
+///
+/// # Safety
+/// Interrupts are off; the thread of `frame` was made the current one, with all that belongs to it, and is parked: nothing lies on its
+/// stack but the frame (invariants 6 and 13), which a system call has made. `left` is the thread that runs this, and is parked, too.
+#[unsafe(naked)]
+pub unsafe extern "C" fn go_on_in_user(frame: *const TrapFrame, left: &Thread) -> ! {
+    naked_asm!(
+        "mov rsp, rdi",
+        "mov rdi, rsi",
+        "xor ebp, ebp",
+        "call {settle}",
+        sysret!(),
+        settle = sym settle,
+    )
+}
+
+/// As [`go_on_in_user`], for a thread that has something left to do in the kernel: it does what a thread does that is woken while it is
+/// parked.
+///
+/// # Safety
+/// As [`go_on_in_user`].
+#[unsafe(naked)]
+pub unsafe extern "C" fn go_on_in_kernel(frame: *const TrapFrame, left: &Thread) -> ! {
+    naked_asm!(
+        "mov rsp, rdi",
+        "mov rdi, rsi",
+        "xor ebp, ebp",
+        "call {settle}",
+        "call {go_on}",
+        sysret!(),
+        settle = sym settle,
+        go_on = sym go_on,
+    )
+}
+
+/// The first function of a context that was made for a parked thread; it is called with the frame above it on the stack, and
+/// does what [`go_on_in_kernel`] does after a usual switch.
+#[unsafe(naked)]
+pub extern "C" fn unpark() -> ! {
+    naked_asm!(
+        "mov rsp, gs:[{kernel_stack}]",
+        "sub rsp, {frame_size}",
+        "xor ebp, ebp",
+        "call {finish_switch}",
+        "call {go_on}",
+        sysret!(),
+        kernel_stack = const KERNEL_STACK,
+        frame_size = const size_of::<TrapFrame>(),
+        finish_switch = sym finish_switch,
+        go_on = sym go_on,
     )
 }

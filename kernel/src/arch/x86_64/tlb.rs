@@ -71,13 +71,22 @@ pub unsafe fn enable_pcids() -> usize {
     SLOTS
 }
 
+/// The frame of a top table, as [`load`] takes it.
+pub fn frame_of(root: PhysAddr) -> PhysFrame {
+    PhysFrame::containing_address(x86_64::PhysAddr::new(root.as_u64()))
+}
+
 /// Loads page tables.
 ///
 /// # Safety
 /// They have the kernel's half and outlive their use. If the load forgets nothing, what is kept under its PCID belongs to
 /// these tables, and is not older than they are (invariant 11).
-pub unsafe fn load(root: PhysAddr, load: Load) {
-    let frame = PhysFrame::containing_address(x86_64::PhysAddr::new(root.as_u64()));
+#[inline]
+pub unsafe fn load(frame: PhysFrame, load: Load) {
+    if load == Load::PLAIN {
+        // SAFETY: the caller vouches for the tables.
+        return unsafe { Cr3::write_raw(frame, 0) };
+    }
     match (load.must_flush, Pcid::new(load.pcid)) {
         // SAFETY: the caller vouches for the tables and for what is kept; only a table of slots that has PCIDs, which
         // are on then, lets anything be kept.

@@ -32,15 +32,21 @@ pub(super) fn enter(caller: &Thread, mailbox: &Mailbox) {
 }
 
 /// The thread's call is over.
-#[inline]
+#[inline(always)]
 pub(super) fn leave(caller: &Thread) {
     caller
         .ipc
         .target
         .store(core::ptr::null_mut(), Ordering::SeqCst);
     if IS_WALKED.load(Ordering::SeqCst) {
-        drop(WALK.lock());
+        wait_for_walk();
     }
+}
+
+#[cold]
+#[inline(never)]
+fn wait_for_walk() {
+    drop(WALK.lock());
 }
 
 /// Passes the priority of a caller that must wait on to the one who serves the mailbox, to the one whom that one calls, and so on.

@@ -1,5 +1,6 @@
 //! The answer to a call, and the messages in registers.
 
+use core::mem::ManuallyDrop;
 use core::sync::atomic::Ordering;
 
 use abi::Error;
@@ -28,7 +29,6 @@ impl ReplyRight {
     ///
     /// # Safety
     /// `frame` is that of the running thread.
-    #[inline]
     pub(super) unsafe fn answer(&self, frame: *const TrapFrame) -> Result<Option<Woken>, Error> {
         let ipc = &self.caller.ipc;
         if !ipc.call.claim(self.serial) {
@@ -50,6 +50,14 @@ impl ReplyRight {
         ipc.call.finish(self.serial, Answer::Given);
         // SAFETY: we have a reference; and if it was blocked, it does not end before it is made to run.
         Ok(unsafe { Ready::of(&self.caller) }.wake())
+    }
+
+    /// The right was used up, or the call is over: there is nobody to refuse to any more.
+    #[inline(always)]
+    pub(super) fn forget(self) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the field is moved out once, as nothing else of the right is dropped.
+        drop(unsafe { core::ptr::read(&this.caller) });
     }
 
     /// The message of the call could not be taken: the caller gets this error.
@@ -82,7 +90,7 @@ impl Drop for ReplyRight {
 ///
 /// # Safety
 /// One frame is that of the running thread, the other that of a thread that is blocked and cannot go on meanwhile (invariant 13).
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn copy_message(from: *const TrapFrame, to: *mut TrapFrame) {
     // SAFETY: both frames are there and nobody else touches them (caller).
     unsafe {
@@ -130,7 +138,6 @@ impl Thread {
     ///
     /// # Errors
     /// See [`reply`].
-    #[inline]
     pub(super) fn answer(&self) -> Result<Option<Woken>, Error> {
         let right = self.ipc.reply.take().ok_or(Error::NotReady)?;
         // SAFETY: the running thread's own frame.
@@ -138,7 +145,10 @@ impl Thread {
         match answered {
             Err(error) if error != Error::PeerClosed => self.ipc.reply.set(Some(right)),
             // The reference to the caller is given up here: it must not last while this thread waits.
-            _ => self.forget_service(),
+            _ => {
+                right.forget();
+                self.forget_service();
+            }
         }
         answered
     }
@@ -153,8 +163,8 @@ impl Thread {
         right
     }
 
-    #[inline]
-    fn forget_service(&self) {
+    #[inline(always)]
+    pub(super) fn forget_service(&self) {
         self.ipc
             .serves
             .store(core::ptr::null_mut(), Ordering::Relaxed);

@@ -17,6 +17,14 @@ pub struct Load {
     pub must_flush: bool,
 }
 
+impl Load {
+    /// The one without PCIDs.
+    pub const PLAIN: Self = Self {
+        pcid: 0,
+        must_flush: true,
+    };
+}
+
 /// What a processor has to do for a [`Request`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the table takes for granted that this is done"]
@@ -43,6 +51,14 @@ struct Slot {
     used: u64,
 }
 
+/// The number of a slot, or of none. (One word, for the switch.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Loaded(usize);
+
+impl Loaded {
+    const NONE: Self = Self(usize::MAX);
+}
+
 /// One processor's table of what it keeps under which PCID. PCID 0 is not in it: it belongs to the kernel's own tables.
 #[derive(Debug)]
 pub struct Slots {
@@ -50,7 +66,7 @@ pub struct Slots {
     /// How many of them have a PCID.
     with_pcid: usize,
     /// The slot of the space that is loaded; none while the kernel's own tables are.
-    loaded: Option<usize>,
+    loaded: Loaded,
     /// How many loads there were.
     loads: u64,
 }
@@ -67,17 +83,29 @@ impl Slots {
         Self {
             slots: [EMPTY; SLOTS],
             with_pcid: if with_pcid < SLOTS { with_pcid } else { SLOTS },
-            loaded: None,
+            loaded: Loaded::NONE,
             loads: 0,
         }
     }
 
     /// Decides how to load a space. The generation must have been read after the processor had become a user of the space
     /// ([`ksync::Residency::enter`]), and no request must be answered from then on until the tables are loaded.
+    #[inline]
     pub fn load(&mut self, space: SpaceId, generation: u64) -> Load {
+        if self.with_pcid != 0 {
+            return self.load_with_pcid(space, generation);
+        }
+        let [slot, ..] = &mut self.slots;
+        slot.space = Some(space);
+        slot.seen = generation;
+        self.loaded = Loaded(0);
+        Load::PLAIN
+    }
+
+    fn load_with_pcid(&mut self, space: SpaceId, generation: u64) -> Load {
         self.loads = self.loads.wrapping_add(1);
         let used = self.loads;
-        let usable = self.slots.iter_mut().take(self.with_pcid.max(1));
+        let usable = self.slots.iter_mut().take(self.with_pcid);
         // The space's own slot, else an empty one, else the one that was left alone for longest.
         let chosen = usable.enumerate().min_by_key(|(_, slot)| {
             let rank = match slot.space {
@@ -90,31 +118,23 @@ impl Slots {
         let Some((index, slot)) = chosen else {
             unreachable!("there is at least one slot");
         };
-        let is_current =
-            self.with_pcid != 0 && slot.space == Some(space) && slot.seen == generation;
+        let is_current = slot.space == Some(space) && slot.seen == generation;
         *slot = Slot {
             space: Some(space),
             seen: generation,
             used,
         };
-        self.loaded = Some(index);
+        self.loaded = Loaded(index);
         Load {
-            pcid: if self.with_pcid == 0 {
-                0
-            } else {
-                index as u16 + 1
-            },
+            pcid: index as u16 + 1,
             must_flush: !is_current,
         }
     }
 
     /// Decides how to load the kernel's own tables.
     pub fn load_kernel(&mut self) -> Load {
-        self.loaded = None;
-        Load {
-            pcid: 0,
-            must_flush: true,
-        }
+        self.loaded = Loaded::NONE;
+        Load::PLAIN
     }
 
     /// Decides what a request means for this processor.
@@ -171,14 +191,14 @@ impl Slots {
 
     fn loaded_slot(&mut self, space: SpaceId) -> Option<&mut Slot> {
         self.slots
-            .get_mut(self.loaded?)
+            .get_mut(self.loaded.0)
             .filter(|slot| slot.space == Some(space))
     }
 
     /// Makes the next loads forget what all slots but the loaded one hold.
     fn forget_unloaded(&mut self) {
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            if self.loaded != Some(index) {
+            if self.loaded != Loaded(index) {
                 slot.space = None;
             }
         }
