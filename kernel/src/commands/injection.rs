@@ -1,11 +1,13 @@
 //! `@inject`: a program is run again and again, and each time the next of the allocations that it causes fails, until none is
 //! left that could. Whatever happens to the program: the kernel goes on, the program ends, and all that it had comes back.
 
+use abi::thread as states;
+
 use super::{NOT_FOUND, find};
 use crate::arch::current::time;
 use crate::boot::Module;
 use crate::mm::{Held, inject};
-use crate::process::{self, Exit, loader};
+use crate::process::{self, Exit, Process, loader};
 use crate::sched::{self, thread::Affinity};
 
 /// Longer than any run takes.
@@ -17,26 +19,44 @@ const FAILED: u64 = 1;
 /// The exit code of a program that had to be ended.
 const STUCK: u64 = 99;
 
-/// Runs a program with each allocation failing in turn; 0 when all is well.
+/// Which allocations are counted.
+#[derive(Clone, Copy)]
+enum Since {
+    /// Those by which the program is loaded, too.
+    Load,
+    /// Its own.
+    Start,
+}
+
+/// Runs a program with each allocation failing in turn; 0 when all is well. Before its name there can be the word `late`, and the number of
+/// the allocation to begin with.
 pub fn run(words: &[&str]) -> u64 {
+    let (since, words) = match words {
+        ["late", rest @ ..] => (Since::Start, rest),
+        _ => (Since::Load, words),
+    };
+    let number = |word: &&str| word.parse().ok().filter(|&number: &u64| number != 0);
+    let (begin, words) = match words.split_first() {
+        Some((first, rest)) => number(first).map_or((1, words), |begin| (begin, rest)),
+        None => (1, words),
+    };
     let Some(name) = words.first() else { return 0 };
     let Some(module) = find(name) else {
         return NOT_FOUND;
     };
-    // Without failures first: there the kernel also makes what it keeps for good.
-    for _ in 0..2 {
-        let (exit, _) = once(module, words, 0);
-        if exit != Some(Exit::Status(0)) {
-            log::error!("'{name}' fails even if no allocation does: {exit:?}");
-            return FAILED;
-        }
+    // Without failures first. There the kernel also makes what it keeps for good, which the program may take for a leak.
+    once(module, words, since, 0);
+    let (exit, _) = once(module, words, since, 0);
+    if exit != Some(Exit::Status(0)) {
+        log::error!("'{name}' fails even if no allocation does: {exit:?}");
+        return FAILED;
     }
     let line = Line(words);
     let mut before = settle(None);
-    let mut n = 1;
+    let mut n = begin;
     let mut has_grown = false;
     loop {
-        let (exit, was_reached) = once(module, words, n);
+        let (exit, was_reached) = once(module, words, since, n);
         if exit == Some(Exit::Status(STUCK)) {
             log::error!("'{line}' does not end when allocation {n} fails");
             return FAILED;
@@ -67,9 +87,14 @@ pub fn run(words: &[&str]) -> u64 {
 
 /// Runs the program once, with the `n`-th allocation failing. Returns how it ended, if it was started at all, and whether
 /// there were so many.
-fn once(module: &Module, words: &[&str], n: u64) -> (Option<Exit>, bool) {
-    inject::arm(n);
+fn once(module: &Module, words: &[&str], since: Since, n: u64) -> (Option<Exit>, bool) {
+    if let Since::Load = since {
+        inject::arm(n);
+    }
     let started = loader::start(module, words, Affinity::Any);
+    if let Since::Start = since {
+        inject::arm(n);
+    }
     let exit = started.ok().map(|process| {
         let end = time::now_ns() + LIMIT_NS;
         loop {
@@ -77,7 +102,9 @@ fn once(module: &Module, words: &[&str], n: u64) -> (Option<Exit>, bool) {
                 return exit;
             }
             if time::now_ns() > end {
+                report(n);
                 process.end(Exit::Status(STUCK));
+                return process.wait();
             }
             sched::yield_now();
         }
@@ -86,6 +113,31 @@ fn once(module: &Module, words: &[&str], n: u64) -> (Option<Exit>, bool) {
     // Those that it made and did not come to end.
     process::end_all(Exit::Status(STUCK));
     (exit, was_reached)
+}
+
+/// Which threads there are, of whom, and in what state.
+fn report(n: u64) {
+    log::error!("with allocation {n} failing, these go on:");
+    let mut from = 0;
+    while let Some(process) = Process::next(from) {
+        from = process.id() + 1;
+        let mut next = 0;
+        while let Some(thread) = process.next_thread(next) {
+            next = thread.id + 1;
+            let state = match thread.state() {
+                states::RUNNABLE => "runs",
+                states::WAITING => "waits",
+                states::SUSPENDED => "is suspended",
+                _ => "is ending",
+            };
+            log::error!(
+                "process {}, {}: thread {} {state}",
+                process.id(),
+                process.name(),
+                thread.id
+            );
+        }
+    }
 }
 
 /// What is in use when it is as expected, or does not change any more.
