@@ -37,6 +37,9 @@ fn main_of_program(context: &Context) -> u64 {
     match (context.argument(1), context.argument(2)) {
         (Some("vm"), name) => vm::run(&env, name),
         (Some("handles"), name) => handles::run(&env, name),
+        (Some("kernel"), Some(name)) if context.argument(3) == Some("cold") => {
+            kernel::run_cold(&env, name)
+        }
         (Some("kernel"), name) => kernel::run(&env, name),
         (Some("vectors"), name) => vectors::run(&env, name),
         (Some("list"), None) => {
@@ -60,7 +63,7 @@ fn main_of_program(context: &Context) -> u64 {
 fn usage(context: &Context) -> u64 {
     println!(
         context,
-        "usage: test vm [NAME] | handles [NAME] | kernel [NAME] | vectors [NAME] | list | stress [SECONDS [SEED]] | hog [ROUNDS]"
+        "usage: test vm [NAME] | handles [NAME] | kernel [NAME [cold]] | vectors [NAME] | list | stress [SECONDS [SEED]] | hog [ROUNDS]"
     );
     USAGE
 }

@@ -1,7 +1,7 @@
 //! Many calls, each of which is checked.
 
 use sys::abi::process::ANY_CPU;
-use sys::abi::{Error, Handle, Rights};
+use sys::abi::{Error, Handle};
 use sys::call;
 use sys::message::{self, Message, REGISTER_WORDS};
 
@@ -49,15 +49,17 @@ pub fn clients_on_all_processors(env: &Env<'_>) -> Outcome {
     let cpus = env.statistics().processors;
     for servers in [1, 3] {
         let mailbox = mailbox(env)?;
+        let client = call::mailbox_badge(mailbox.0, 1)
+            .map(Owned)
+            .must(env, "badge")?;
         let child = Child::new(env).must(env, "child")?;
-        let copy = call::handle_duplicate(mailbox.0, Rights::RECEIVE.union(Rights::TRANSFER));
-        let copy = copy.must(env, "copy")?;
-        let there = call::handle_give(child.handle(), copy).must(env, "give")?;
+        // The only one to receive by: if the servers end, so does all waiting for them.
+        let there = call::handle_give(child.handle(), mailbox.0).must(env, "give")?;
         for _ in 0..servers {
             child.start(Code::Invert, there.0).must(env, "server")?;
         }
         let bodies: [_; CLIENTS as usize] = core::array::from_fn(|number| {
-            let handle = mailbox.0;
+            let handle = client.0;
             Body::new(move || rounds(handle, number as u64, ROUNDS))
         });
         let mut workers = [const { None }; CLIENTS as usize];
