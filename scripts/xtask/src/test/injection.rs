@@ -27,6 +27,26 @@ const SUITES: [&str; 2] = ["vm ", "handles "];
 /// Tests that cause thousands of allocations, nearly all alike: tables of other tests grow in the same way, less far.
 const LONG: [&str; 2] = ["handles grow-to-the-quota", "handles revoke-a-full-table"];
 
+/// Tests of events, threads and messages that end by themselves whatever fails. (Others wait for one whose thread could not be made.)
+const KERNEL: [&str; 16] = [
+    "call-words-and-labels",
+    "call-on-readable",
+    "call-late-reply",
+    "call-reply-once",
+    "long-handles",
+    "reply-dropped",
+    "reply-by-another-process",
+    "reply-later",
+    "close-with-the-last-server",
+    "close-refuses-callers",
+    "interrupt-bound-anew",
+    "interrupt-one-at-a-time",
+    "timer-replaced",
+    "kill-in-queued-call",
+    "kill-in-served-call",
+    "futex-ends",
+];
+
 /// A small program, and its start on two processors.
 pub fn start(bench: &Bench<'_>) -> Outcome {
     let lines = ["@inject hello".to_owned(), "@inject test list".to_owned()];
@@ -54,6 +74,12 @@ pub fn limits(bench: &Bench<'_>) -> Outcome {
         limits.copied().collect()
     })
     .unwrap_or_else(Outcome::from)
+}
+
+/// Tests of the suite `kernel`, from their start on: how the program is loaded is that of the others.
+pub fn kernel(bench: &Bench<'_>) -> Outcome {
+    let lines = KERNEL.map(|name| format!("@inject late test kernel {name} cold"));
+    inject(bench, "inject-kernel", 1, &lines, WORDS).unwrap_or_else(Outcome::from)
 }
 
 fn suite(

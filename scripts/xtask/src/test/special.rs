@@ -85,6 +85,10 @@ pub const SPECIALS: &[Special] = &[
         run: injection::limits,
     },
     Special {
+        name: "inject-kernel",
+        run: injection::kernel,
+    },
+    Special {
         name: "inject-vm-0",
         run: |bench| injection::part(bench, 0),
     },
