@@ -227,7 +227,10 @@ impl State {
     /// Whether a thread is the one who received last.
     #[inline(always)]
     fn is_last(&self, server: &Thread) -> bool {
-        let last = self.last_server.as_ref().map_or(core::ptr::null(), Arc::as_ptr);
+        let last = self
+            .last_server
+            .as_ref()
+            .map_or(core::ptr::null(), Arc::as_ptr);
         core::ptr::eq(last, server)
     }
 

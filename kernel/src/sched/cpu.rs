@@ -12,7 +12,7 @@ use ktrace::Left;
 use super::alarm::Alarms;
 use super::thread::Thread;
 use crate::arch::current::percpu::{self, PerCpu};
-use crate::arch::current::{IrqGuard, IrqLock, IrqOff, time};
+use crate::arch::current::{IrqLock, IrqOff, time};
 use crate::locks;
 
 /// A thread in a run queue, or on its way there. A plain pointer: a thread that was started lives until it has ended and another

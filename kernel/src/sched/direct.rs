@@ -83,7 +83,10 @@ impl Parking {
         // SAFETY: the running thread lives while it runs.
         let thread = unsafe { &*area.current.get() };
         if cfg!(feature = "frame-debug") {
-            assert!(!interrupts::are_enabled(), "system calls begin with interrupts off");
+            assert!(
+                !interrupts::are_enabled(),
+                "system calls begin with interrupts off"
+            );
         }
         (!trace::is_any_on() && thread.wake.is_quiet()).then_some(Self { area, thread })
     }

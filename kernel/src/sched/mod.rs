@@ -10,8 +10,8 @@
 pub mod alarm;
 mod control;
 mod cpu;
-pub mod direct;
 mod current;
+pub mod direct;
 mod place;
 pub mod registers;
 pub mod thread;
@@ -394,8 +394,12 @@ fn activate(area: &'static PerCpu, from: &Thread, to: &Thread) {
         load_bases(area, to);
     }
     // SAFETY: interrupts are off; a process's space lives as long as its threads, and is retired before it goes.
-    let is_other =
-        unsafe { shootdown::activate(area, to.process.as_ref().map(|process| process.space().tlb())) };
+    let is_other = unsafe {
+        shootdown::activate(
+            area,
+            to.process.as_ref().map(|process| process.space().tlb()),
+        )
+    };
     if is_other && let Some(process) = &to.process {
         process.ports.follow(area);
     }

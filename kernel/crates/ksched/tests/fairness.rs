@@ -193,10 +193,7 @@ impl Machine {
         for cpu in &mut self.cpus {
             cpu.queue.busy(now);
         }
-        threads
-            .iter()
-            .map(|thread| thread.0.node.ran())
-            .collect()
+        threads.iter().map(|thread| thread.0.node.ran()).collect()
     }
 }
 
@@ -347,7 +344,9 @@ fn a_level_goes_along() {
     queues[0].pick(20 * MS);
     let given = queues[0].give(8, |_| true, |_| Some(1));
     assert_eq!(given, Given::Thread((thread, 1)));
-    let decision = queues[1].take_over(thread, Priority::NORMAL, 21 * MS).decision;
+    let decision = queues[1]
+        .take_over(thread, Priority::NORMAL, 21 * MS)
+        .decision;
     assert_eq!(decision, Decision::Switch);
     assert_eq!(queues[1].level(thread).level(), 5);
     assert_eq!(queues[1].remove(thread, 22 * MS), Removed::Waiting);
