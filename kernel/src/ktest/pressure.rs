@@ -135,7 +135,7 @@ impl Pressure {
         // Interrupts stay off: another thread would load other tables.
         x86_64::instructions::interrupts::without_interrupts(|| {
             // SAFETY: interrupts are off; the space is retired when it is dropped.
-            unsafe { shootdown::activate(percpu::current(), Some(self.space.tlb())) };
+            unsafe { shootdown::activate(percpu::current(), self.space.tlb()) };
             for index in 0..LARGES {
                 let mut word = [0; 8];
                 let is_read = usercopy::read(BASE + place(index), &mut word).is_ok();

@@ -91,7 +91,7 @@ pub fn last_byte() -> Outcome {
     // Interrupts stay off: another thread would load other tables.
     x86_64::instructions::interrupts::without_interrupts(|| {
         // SAFETY: interrupts are off; the space is retired when it is dropped.
-        unsafe { shootdown::activate(percpu::current(), Some(space.tlb())) };
+        unsafe { shootdown::activate(percpu::current(), space.tlb()) };
         in_space(BASE)
     })
 }
@@ -136,7 +136,7 @@ pub fn fixed_area() -> Outcome {
         }
         x86_64::instructions::interrupts::without_interrupts(|| {
             // SAFETY: as in `last_byte`.
-            unsafe { shootdown::activate(percpu::current(), Some(space.tlb())) };
+            unsafe { shootdown::activate(percpu::current(), space.tlb()) };
             for page in 0..PAGES {
                 let mut word = [0u8; 8];
                 let at = BASE + page * PAGE_SIZE;

@@ -212,26 +212,16 @@ impl State {
     /// Takes the server out that waits for longest.
     #[inline(always)]
     fn pop_server(&mut self) -> Option<Ready> {
-        let first = self.servers.first()?;
-        self.take_server(first);
+        let first = self.servers.pop()?;
+        first.0.thread().ipc.is_listed.set(false);
         Some(first.0)
     }
 
-    /// Takes a server out that is in.
-    #[inline(always)]
-    fn take_server(&mut self, server: Waiting) {
-        self.servers.remove(server);
-        server.0.thread().ipc.is_listed.set(false);
-    }
 
     /// Whether a thread is the one who received last.
     #[inline(always)]
     fn is_last(&self, server: &Thread) -> bool {
-        let last = self
-            .last_server
-            .as_ref()
-            .map_or(core::ptr::null(), Arc::as_ptr);
-        core::ptr::eq(last, server)
+        Arc::is_of(self.last_server.as_ref(), server)
     }
 
     #[inline(always)]

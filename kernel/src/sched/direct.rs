@@ -88,7 +88,8 @@ impl Parking {
                 "system calls begin with interrupts off"
             );
         }
-        (!trace::is_any_on() && thread.wake.is_quiet()).then_some(Self { area, thread })
+        // A wake-up that has come already is found when the thread is settled.
+        (!trace::is_any_on()).then_some(Self { area, thread })
     }
 
     /// The running thread.

@@ -393,15 +393,11 @@ fn activate(area: &'static PerCpu, from: &Thread, to: &Thread) {
     if to.user.has_bases() | area.has_bases.get() {
         load_bases(area, to);
     }
-    // SAFETY: interrupts are off; a process's space lives as long as its threads, and is retired before it goes.
-    let is_other = unsafe {
-        shootdown::activate(
-            area,
-            to.process.as_ref().map(|process| process.space().tlb()),
-        )
-    };
-    if is_other && let Some(process) = &to.process {
-        process.ports.follow(area);
+    if let Some(process) = &to.process {
+        // SAFETY: interrupts are off; a process's space lives as long as its threads, and is retired before it goes.
+        if unsafe { shootdown::activate(area, process.space().tlb()) } {
+            process.ports.follow(area);
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod thread;
 
 use abi::{Error, Sysno};
 
+use crate::arch::current::syscall::return_to_user;
 use crate::arch::current::trap::TrapFrame;
 use crate::trace;
 use crate::vm::{AreaError, MappingError, SpaceError};
@@ -47,22 +48,25 @@ pub const CALL: u32 = Sysno::MailboxCall as u32;
 pub const REPLY_RECEIVE: u32 = Sysno::MailboxReplyReceive as u32;
 
 /// Entered as [`dispatch`], for [`CALL`] in the lower half of RAX.
-pub extern "C" fn call_shortly(frame: *mut TrapFrame) {
+pub extern "C" fn call_shortly(frame: *mut TrapFrame) -> ! {
     mailbox::try_call(frame);
-    as_usual(frame);
+    as_usual(frame)
 }
 
 /// Entered as [`dispatch`], for [`REPLY_RECEIVE`] in the lower half of RAX.
-pub extern "C" fn reply_and_receive_shortly(frame: *mut TrapFrame) {
+pub extern "C" fn reply_and_receive_shortly(frame: *mut TrapFrame) -> ! {
     mailbox::try_reply_and_receive(frame);
-    as_usual(frame);
+    as_usual(frame)
 }
 
-/// What has no short way.
-#[inline(always)]
-fn as_usual(frame: *mut TrapFrame) {
+/// What has no short way. It returns by itself, as a function that does not come back needs to save no registers.
+#[cold]
+#[inline(never)]
+extern "C" fn as_usual(frame: *mut TrapFrame) -> ! {
     // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
     dispatch(frame, unsafe { (*frame).rax });
+    // SAFETY: the frame of the running thread, whose call is over; nothing is left on the stack.
+    unsafe { return_to_user(frame) }
 }
 
 /// Entered on the kernel stack of a thread that was parked in a system call, below its frame: goes on with the call.

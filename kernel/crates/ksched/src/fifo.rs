@@ -79,6 +79,19 @@ impl<T: Linked> Fifo<T> {
         }
     }
 
+    /// Takes out the one who came first.
+    #[inline(always)]
+    pub fn pop(&mut self) -> Option<T> {
+        let item = self.first?;
+        let next = item.link().next.get();
+        self.first = next;
+        match next {
+            Some(other) => other.link().previous.set(None),
+            None => self.last = None,
+        }
+        Some(item)
+    }
+
     /// Takes out a thread that is here.
     #[inline]
     pub fn remove(&mut self, item: T) {

@@ -251,11 +251,12 @@ impl<T: Task> RunQueue<T> {
     /// `Switch` when a waiting thread outranks it all the same. With no current thread it is as if an idle processor took it.
     #[inline(always)]
     pub fn hand_off(&mut self, item: T, priority: Priority, now: u64) -> Decision {
-        let now = self.count(now);
+        let (now, current) = self.count_current(now);
         let node = item.node();
         debug_assert_eq!(node.place.get(), Place::Absent, "a thread was queued twice");
         node.base.set(priority);
-        match self.current.replace(item) {
+        self.current = Some(item);
+        match current {
             Some(former) => {
                 let former = former.node();
                 former.place.set(Place::Absent);

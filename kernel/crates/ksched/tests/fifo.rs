@@ -16,20 +16,24 @@ impl Linked for Thread {
 proptest! {
     #[test]
     fn those_who_wait_are_there_in_their_order(
-        ops in proptest::collection::vec((0usize..8, any::<bool>()), 0..100),
+        ops in proptest::collection::vec((0usize..8, 0..5), 0..100),
     ) {
         let all: Vec<_> = (0..8)
             .map(|number| Thread(Box::leak(Box::new((number, Link::new())))))
             .collect();
         let mut list = Fifo::new();
         let mut model: Vec<usize> = Vec::new();
-        for (number, is_leaving) in ops {
-            match model.iter().position(|&here| here == number) {
-                Some(place) if is_leaving => {
+        for (number, what) in ops {
+            match (model.iter().position(|&here| here == number), what) {
+                (_, 0) => {
+                    let first = (!model.is_empty()).then(|| model.remove(0));
+                    prop_assert_eq!(list.pop().map(|thread| thread.0.0), first);
+                }
+                (Some(place), 1 | 2) => {
                     list.remove(all[number]);
                     model.remove(place);
                 }
-                None if !is_leaving => {
+                (None, 3 | 4) => {
                     list.push(all[number]);
                     model.push(number);
                 }

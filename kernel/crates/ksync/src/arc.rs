@@ -136,6 +136,14 @@ impl<T> Arc<T> {
         this.block == other.block
     }
 
+    /// Whether a reference, if there is one, is to this value.
+    #[inline(always)]
+    pub fn is_of(this: Option<&Self>, value: &T) -> bool {
+        let block = this.map_or(core::ptr::null(), |this| this.block.as_ptr().cast_const());
+        let offset = core::mem::offset_of!(Block<T>, value);
+        core::ptr::addr_eq(block, core::ptr::from_ref(value).wrapping_byte_sub(offset))
+    }
+
     /// How many references there are at this moment. If it is 1 and the caller owns the one, nobody else can make another.
     pub fn count(this: &Self) -> usize {
         this.block().count.0.load(Ordering::Acquire)

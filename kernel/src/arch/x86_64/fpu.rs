@@ -61,8 +61,8 @@ static KEEPS_POINTERS: AtomicBool = AtomicBool::new(false);
 /// How [`State::exchange`] goes about it: one of the ways that most processors have, or [`BY_TABLE`].
 static EXCHANGE: AtomicU8 = AtomicU8::new(BY_TABLE);
 const BY_TABLE: u8 = 0;
-const BY_XSAVEOPT: u8 = 1;
-const BY_XSAVEOPT_WITHOUT_POINTERS: u8 = 2;
+const BY_XSAVEOPT_WITHOUT_POINTERS: u8 = 1;
+const BY_XSAVEOPT: u8 = 2;
 const BY_XSAVES: u8 = 3;
 
 /// Makes the x87 pointers ours: no exception is pending then, and a register is free.
@@ -233,10 +233,10 @@ impl State {
             };
         }
         match EXCHANGE.load(Ordering::Relaxed) {
-            BY_XSAVEOPT => exchange!("xsaveopt64", "", "xrstor64"),
             BY_XSAVEOPT_WITHOUT_POINTERS => {
                 exchange!("xsaveopt64", forget_pointers!(), "xrstor64");
             }
+            BY_XSAVEOPT => exchange!("xsaveopt64", "", "xrstor64"),
             BY_XSAVES => exchange!("xsaves64", "", "xrstors64"),
             _ => self.exchange_otherwise(next),
         }

@@ -89,24 +89,28 @@ pub unsafe fn join() {
     tlb::forget_everything();
 }
 
-/// Loads a space for the thread that runs next; none for a thread of the kernel, which goes on with what is loaded. Whether another
-/// one was loaded before.
+/// Loads a space for the thread that runs next. (A thread of the kernel goes on with what is loaded.) Whether another one was loaded
+/// before.
 ///
 /// # Safety
 /// On the CPU of this area, with interrupts off. The space's tables have the kernel's half; space and tables live until [`retire`].
 #[inline(always)]
-pub unsafe fn activate(area: &PerCpu, space: Option<&SpaceTlb>) -> bool {
-    let Some(space) = space else { return false };
+pub unsafe fn activate(area: &PerCpu, space: &SpaceTlb) -> bool {
     let old = area.loaded.get();
     if core::ptr::eq(old, space) {
         return false;
     }
     space.residency.enter(area.bit);
     let generation = space.residency.generation();
-    let load = with_slots(area, |slots| slots.load(space.id, generation));
-    // SAFETY: the caller vouches for the tables; the generation was read after this processor had entered, so that what
-    // the table of slots lets it keep is up to date, or a request is on its way (invariant 11).
-    unsafe { tlb::load(space.frame, load) };
+    if with_slots(area, |slots| slots.load_plainly(space.id, generation)) {
+        // SAFETY: the caller vouches for the tables; nothing is kept.
+        unsafe { tlb::load_plainly(space.frame) };
+    } else {
+        let load = with_slots(area, |slots| slots.load(space.id, generation));
+        // SAFETY: the caller vouches for the tables; the generation was read after this processor had entered, so that what
+        // the table of slots lets it keep is up to date, or a request is on its way (invariant 11).
+        unsafe { tlb::load(space.frame, load) };
+    }
     area.loaded.set(space);
     // SAFETY: null, or a space that lives until it was retired, and then it would not be loaded here.
     if let Some(old) = unsafe { old.as_ref() } {

@@ -100,15 +100,13 @@ extern "C" fn entry() {
         "je 4f",
         "mov rsi, rax",
         "call {dispatch}",
-        // The calls have left the stack pointer at the frame.
-        "5:",
+        // The call has left the stack pointer at the frame.
         sysret!(),
+        // These do not come back.
         "3:",
         "call {call}",
-        "jmp 5b",
         "4:",
         "call {reply_receive}",
-        "jmp 5b",
         user_stack = const USER_STACK,
         kernel_stack = const KERNEL_STACK,
         data = const USER_DATA,
@@ -120,6 +118,16 @@ extern "C" fn entry() {
         call = sym call_shortly,
         reply_receive = sym reply_and_receive_shortly,
     )
+}
+
+/// Returns to user mode from a system call.
+///
+/// # Safety
+/// Interrupts are off; the frame is that of the running thread, which a system call has made, at the top of its kernel stack
+/// (invariant 13). Nothing that lies below it is to be dropped.
+#[unsafe(naked)]
+pub unsafe extern "C" fn return_to_user(frame: *const TrapFrame) -> ! {
+    naked_asm!("mov rsp, rdi", sysret!())
 }
 
 /// Goes to a thread that is parked in a system call ([`crate::sched::direct`]) and has what it waits for in its frame: settles the

@@ -83,10 +83,6 @@ pub fn frame_of(root: PhysAddr) -> PhysFrame {
 /// these tables, and is not older than they are (invariant 11).
 #[inline]
 pub unsafe fn load(frame: PhysFrame, load: Load) {
-    if load == Load::PLAIN {
-        // SAFETY: the caller vouches for the tables.
-        return unsafe { Cr3::write_raw(frame, 0) };
-    }
     match (load.must_flush, Pcid::new(load.pcid)) {
         // SAFETY: the caller vouches for the tables and for what is kept; only a table of slots that has PCIDs, which
         // are on then, lets anything be kept.
@@ -94,6 +90,16 @@ pub unsafe fn load(frame: PhysFrame, load: Load) {
         // SAFETY: the caller vouches for the tables; without PCIDs the low bits are zero.
         _ => unsafe { Cr3::write_raw(frame, load.pcid) },
     }
+}
+
+/// Loads page tables where no PCIDs are used: nothing is kept.
+///
+/// # Safety
+/// They have the kernel's half and outlive their use.
+#[inline(always)]
+pub unsafe fn load_plainly(frame: PhysFrame) {
+    // SAFETY: the caller vouches for the tables; without PCIDs the low bits are zero.
+    unsafe { Cr3::write_raw(frame, 0) };
 }
 
 /// Forgets the page at an address, under the current PCID and globally, and all that is kept of tables under the current

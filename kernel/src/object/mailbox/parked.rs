@@ -54,7 +54,7 @@ pub fn try_call(parking: Parking, frame: *const TrapFrame, mailbox: Arc<Mailbox>
     let Some(woken) = first.0.wake_blocked() else {
         return;
     };
-    state.take_server(first);
+    let _ = state.pop_server();
     let serial = caller.ipc.call.begin();
     chain::enter(caller, &mailbox);
     // SAFETY: neither of the two ends meanwhile: one runs, the other was woken by us and does not go on (invariant 13).

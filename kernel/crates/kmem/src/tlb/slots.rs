@@ -90,16 +90,27 @@ impl Slots {
 
     /// Decides how to load a space. The generation must have been read after the processor had become a user of the space
     /// ([`ksync::Residency::enter`]), and no request must be answered from then on until the tables are loaded.
-    #[inline]
     pub fn load(&mut self, space: SpaceId, generation: u64) -> Load {
+        if self.load_plainly(space, generation) {
+            Load::PLAIN
+        } else {
+            self.load_with_pcid(space, generation)
+        }
+    }
+
+    /// As [`load`](Self::load), if there are no PCIDs: the tables are then to be loaded as [`Load::PLAIN`] says. Otherwise nothing has
+    /// happened.
+    #[inline(always)]
+    #[must_use]
+    pub fn load_plainly(&mut self, space: SpaceId, generation: u64) -> bool {
         if self.with_pcid != 0 {
-            return self.load_with_pcid(space, generation);
+            return false;
         }
         let [slot, ..] = &mut self.slots;
         slot.space = Some(space);
         slot.seen = generation;
         self.loaded = Loaded(0);
-        Load::PLAIN
+        true
     }
 
     fn load_with_pcid(&mut self, space: SpaceId, generation: u64) -> Load {
