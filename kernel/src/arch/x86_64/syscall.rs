@@ -94,9 +94,9 @@ extern "C" fn entry() {
         "xor ebp, ebp",
         "mov rdi, rsp",
         // What has a short way tries that first, with all registers for itself.
-        "cmp eax, {call_number}",
+        "cmp rax, {call_number}",
         "je 3f",
-        "cmp eax, {reply_receive_number}",
+        "cmp rax, {reply_receive_number}",
         "je 4f",
         "mov rsi, rax",
         "call {dispatch}",
