@@ -50,10 +50,10 @@ impl Ready {
         self.thread().wake.wake().then_some(Woken(self))
     }
 
-    /// As [`Self::wake`] for a thread that is blocked; nothing for any other.
+    /// As [`Self::wake`] for a thread that is parked ([`super::direct`]); nothing for any other.
     #[inline(always)]
-    pub fn wake_blocked(self) -> Option<Woken> {
-        self.thread().wake.wake_blocked().then_some(Woken(self))
+    pub fn wake_parked(self) -> Option<Woken> {
+        self.thread().wake.wake_parked().then_some(Woken(self))
     }
 
     /// Gives the thread something that it waits for, and takes it out of its block, or makes its next block return at once.

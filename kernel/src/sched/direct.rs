@@ -98,13 +98,13 @@ impl Parking {
         self.thread
     }
 
-    /// Whether a thread that waits is parked, and may run here.
+    /// Whether a thread may run here.
     #[inline(always)]
     pub fn suits(self, to: &Thread) -> bool {
-        to.saved_stack.get() == PARKED && to.allows(self.area.index)
+        to.allows(self.area.index)
     }
 
-    /// The running thread parks, and a thread that [suits](Self::suits) and was woken has the processor. `finish` completes its call
+    /// The running thread parks, and a thread that [suits](Self::suits) and was parked ([`Ready::wake_parked`]) has the processor. `finish` completes its call
     /// if it goes straight back to user mode, and leaves that to the thread if it has something to look after before.
     ///
     /// # Safety
@@ -169,7 +169,7 @@ unsafe fn leave(area: &'static PerCpu, from: &Thread, to: &Thread, next: Next) -
 /// Settles a parked thread that was left, on the stack of the one that was switched to. Interrupts are off.
 pub extern "C" fn settle(left: &Thread) {
     left.set_on_cpu(false);
-    if !left.wake.settle() {
+    if !left.wake.settle_parked() {
         // SAFETY: it was not blocked, and so has not ended.
         make_run(Woken::new(unsafe { Ready::of(left) }), Cause::Late);
     }

@@ -14,6 +14,8 @@ const BLOCKED: u8 = 1;
 const WOKEN: u8 = 2;
 /// The thread waits to be woken, and somebody looks at it: who wakes it waits for that.
 const HELD: u8 = 3;
+/// As [`BLOCKED`], by a thread that has left no context ([`Wake::settle_parked`]).
+const PARKED: u8 = 4;
 
 /// Whether a thread may run.
 #[derive(Debug)]
@@ -48,7 +50,18 @@ impl Wake {
     /// and the thread is to go on running.
     #[inline]
     pub fn settle(&self) -> bool {
-        if self.exchange(RUNNABLE, BLOCKED) {
+        self.settle_as(BLOCKED)
+    }
+
+    /// As [`Self::settle`], for a thread that has left no context: [`Self::wake_parked`] finds it.
+    #[inline]
+    pub fn settle_parked(&self) -> bool {
+        self.settle_as(PARKED)
+    }
+
+    #[inline(always)]
+    fn settle_as(&self, state: u8) -> bool {
+        if self.exchange(RUNNABLE, state) {
             return true;
         }
         self.state.store(RUNNABLE, Ordering::Release);
@@ -67,6 +80,7 @@ impl Wake {
         loop {
             match self.state.load(Ordering::Acquire) {
                 BLOCKED if self.exchange(BLOCKED, RUNNABLE) => return true,
+                PARKED if self.exchange(PARKED, RUNNABLE) => return true,
                 RUNNABLE if self.exchange(RUNNABLE, WOKEN) => return false,
                 WOKEN => return false,
                 _ => crate::atomic::relax(),
@@ -74,30 +88,31 @@ impl Wake {
         }
     }
 
-    /// As [`Self::wake`] for a thread that is blocked; nothing and `false` for any other.
+    /// As [`Self::wake`] for a thread that is blocked and was settled by [`Self::settle_parked`]; nothing and `false` for any other.
+    /// Both are found out in one step: a thread that is about to park, or has, may be woken and block in another way meanwhile.
     #[inline(always)]
-    pub fn wake_blocked(&self) -> bool {
-        self.exchange(BLOCKED, RUNNABLE)
+    pub fn wake_parked(&self) -> bool {
+        self.exchange(PARKED, RUNNABLE)
     }
 
     /// Whether it is blocked at this moment.
     pub fn is_blocked(&self) -> bool {
-        matches!(self.state.load(Ordering::Relaxed), BLOCKED | HELD)
+        matches!(self.state.load(Ordering::Relaxed), BLOCKED | PARKED | HELD)
     }
 
     /// Keeps a blocked thread from being woken while `look` runs, which must be short: whoever wakes the thread spins
     /// meanwhile. What the thread has written before it blocked is seen, and the thread sees what `look` writes. `None` when it is
     /// not blocked.
     pub fn while_blocked<R>(&self, look: impl FnOnce() -> R) -> Option<R> {
-        loop {
+        let before = loop {
             match self.state.load(Ordering::Acquire) {
-                BLOCKED if self.exchange(BLOCKED, HELD) => break,
+                state @ (BLOCKED | PARKED) if self.exchange(state, HELD) => break state,
                 RUNNABLE | WOKEN => return None,
                 _ => crate::atomic::relax(),
             }
-        }
+        };
         let result = look();
-        self.state.store(BLOCKED, Ordering::Release);
+        self.state.store(before, Ordering::Release);
         Some(result)
     }
 

@@ -201,6 +201,48 @@ fn loom_nobody_runs_who_is_looked_at() {
     });
 }
 
+/// Who finds a thread parked finds what it was when it parked, whatever it does besides: it is woken without cause, and blocks in
+/// another way. `context` stands for where it goes on, which is its own while it runs.
+#[test]
+fn loom_who_is_parked_has_no_context() {
+    model(|| {
+        let shared = Arc::new((Wake::new(), AtomicBool::new(false)));
+        assert!(shared.0.settle_parked());
+        let other = Arc::clone(&shared);
+        let other = thread::spawn(move || {
+            let (wake, context) = &*other;
+            if wake.wake() {
+                // It runs, and blocks with a context.
+                context.store(true, Ordering::Relaxed);
+                assert!(wake.settle(), "nobody else wakes one that is not parked");
+                return true;
+            }
+            false
+        });
+        let (wake, context) = &*shared;
+        let is_ours = wake.wake_parked();
+        if is_ours {
+            assert!(!context.load(Ordering::Relaxed), "it has a context");
+        }
+        assert_eq!(other.join().unwrap(), !is_ours, "one of the two wakes it");
+    });
+}
+
+/// Who looks at a parked thread leaves it parked.
+#[test]
+fn loom_who_is_looked_at_stays_parked() {
+    model(|| {
+        let wake = Arc::new(Wake::new());
+        assert!(wake.settle_parked());
+        let other = Arc::clone(&wake);
+        let other = thread::spawn(move || other.while_blocked(|| ()).is_some());
+        let is_first = wake.wake_parked();
+        let is_seen = other.join().unwrap();
+        assert!(is_first || is_seen, "it was neither woken nor looked at");
+        assert!(is_first || wake.wake_parked(), "it is not parked any more");
+    });
+}
+
 /// A caller that gives up while it is answered: it sees the whole answer, or none was written and none ever will be.
 #[test]
 fn loom_an_answer_is_whole_or_not_at_all() {

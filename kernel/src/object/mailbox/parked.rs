@@ -51,7 +51,7 @@ pub fn try_call(parking: Parking, frame: *const TrapFrame, mailbox: Arc<Mailbox>
     if !parking.suits(server) || !state.is_last(server) || !caller.is_like(server) {
         return;
     }
-    let Some(woken) = first.0.wake_blocked() else {
+    let Some(woken) = first.0.wake_parked() else {
         return;
     };
     let _ = state.pop_server();
@@ -135,7 +135,7 @@ fn try_receive(
     }
     // SAFETY: one runs, and the other has not ended, as its call is claimed.
     let (waiting, caller_ready) = unsafe { (Waiting::new(server), Ready::of(caller)) };
-    let Some(woken) = caller_ready.wake_blocked() else {
+    let Some(woken) = caller_ready.wake_parked() else {
         caller.ipc.call.release(right.serial);
         return None;
     };
