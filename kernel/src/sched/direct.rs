@@ -10,13 +10,15 @@
 //! A parked thread has [`PARKED`] for a saved stack pointer. A thread that is left is settled on the stack of the other one, as with
 //! any switch (invariant 6).
 
+use core::sync::atomic::Ordering;
+
 use x86_64::instructions::interrupts;
 
 use super::cpu::{Fate, Ready, Woken};
 use super::thread::Thread;
 use super::{activate, make_run, usage};
 use crate::arch::current::percpu::{self, PerCpu};
-use crate::arch::current::{IrqOff, switch, syscall};
+use crate::arch::current::{IrqOff, apic, switch, syscall};
 use crate::trace::{self, Cause};
 
 /// [`Thread::saved_stack`] of a thread that is parked.
@@ -170,8 +172,20 @@ unsafe fn leave(area: &'static PerCpu, from: &Thread, to: &Thread, next: Next) -
 pub extern "C" fn settle(left: &Thread) {
     left.set_on_cpu(false);
     if !left.wake.settle_parked() {
-        // SAFETY: it was not blocked, and so has not ended.
-        make_run(Woken::new(unsafe { Ready::of(left) }), Cause::Late);
+        settle_late(left);
+    }
+}
+
+/// A thread that parked was woken before it was settled. It may be more urgent than the running one, which is on its way to user mode and
+/// looks at nothing any more: an interrupt comes as soon as it is there.
+#[cold]
+#[inline(never)]
+fn settle_late(left: &Thread) {
+    // SAFETY: it was not blocked, and so has not ended.
+    make_run(Woken::new(unsafe { Ready::of(left) }), Cause::Late);
+    let area = percpu::current();
+    if area.need_resched.get() {
+        apic::send(area.apic_id.load(Ordering::Relaxed), apic::VECTOR_RESCHEDULE);
     }
 }
 
