@@ -57,39 +57,25 @@ pub fn follow_priority(thread: &Thread, before: Priority) {
     }
 }
 
-/// What [`set_affinity`] does about a thread that may not run any more where it is.
-enum Moved {
-    /// It is out of the queue that it waited in.
-    Out(Woken),
-    /// It runs, and sees to it itself.
-    ByItself,
-    /// Nothing: it may run there, or is in no queue.
-    Never,
-}
-
 /// Says where a thread may run from now on. If it runs elsewhere at the moment, it goes on there until it next enters the kernel,
 /// which it is made to do at once.
 pub fn set_affinity(thread: &Thread, affinity: Affinity) {
     thread.set_affinity(affinity);
     interrupts::without_interrupts(|| {
         let moved = cpu::with_queue_of(thread, |queue, area| {
-            if thread.allows(area.index) {
-                return Moved::Never;
-            }
             // SAFETY: used with the lock of the queue held; and by us alone afterwards, if it waited there.
             let ready = unsafe { Ready::of(thread) };
-            if thread.is_on_cpu() || queue.current() == Some(ready) {
-                return Moved::ByItself;
-            }
-            match queue.remove(ready, time::tsc()) {
-                Removed::Waiting => Moved::Out(Woken::new(ready)),
-                _ => Moved::Never,
-            }
+            let is_left = !thread.is_on_cpu() && queue.current() != Some(ready);
+            let is_out = is_left
+                && !thread.allows(area.index)
+                && queue.remove(ready, time::tsc()) == Removed::Waiting;
+            is_out.then(|| Woken::new(ready))
         });
         match moved {
-            Some(Moved::Out(woken)) => run(woken),
-            Some(Moved::Never) => {}
-            Some(Moved::ByItself) | None => interrupt(thread, Attention::MOVE),
+            Some(Some(woken)) => run(woken),
+            // It runs, or waits to be woken, or was, and somebody who has asked before where it may run is about to put it there: it sees
+            // to it itself, when it is on its way to user mode.
+            Some(None) | None => interrupt(thread, Attention::MOVE),
         }
     });
 }
