@@ -14,6 +14,7 @@ pub mod interrupts;
 mod long;
 mod order;
 mod orders;
+mod parked;
 pub mod ports;
 mod rounds;
 mod shares;
@@ -114,6 +115,23 @@ const TESTS: &[Test] = &[
     ("reply-dropped", deferred::dropped),
     ("reply-by-another-process", deferred::by_another_process),
     ("reply-ends-inheritance", deferred::ends_inheritance),
+    ("parked-caller-killed", parked::caller_killed),
+    ("parked-server-thread-ends", parked::server_thread_ends),
+    ("parked-server-process-ends", parked::server_process_ends),
+    ("parked-mailbox-closed", parked::mailbox_closed),
+    ("parked-memory-is-back", parked::memory_is_back),
+    ("parked-suspended", parked::suspended),
+    ("parked-moved", parked::moved),
+    ("parked-moved-while-called", parked::moved_while_called),
+    ("parked-urgent", parked::urgent),
+    ("parked-outranked", parked::outranked),
+    ("parked-long", parked::long),
+    ("parked-without-a-buffer", parked::without_a_buffer),
+    ("parked-answered-later", parked::answered_later),
+    ("parked-registers", parked::registers),
+    ("parked-number", parked::number),
+    ("parked-debugged", parked::debugged),
+    ("parked-crowd", parked::crowd),
     ("channel-threads", channels::threads),
     ("channel-processes", channels::processes),
     ("channel-ends", channels::ends),

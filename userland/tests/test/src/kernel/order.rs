@@ -109,12 +109,12 @@ pub fn low_is_not_starved(env: &Env<'_>) -> Outcome {
 }
 
 /// The number of the processor's local APIC: which processor this is, whatever the kernel says.
-fn apic() -> u64 {
+pub fn apic() -> u64 {
     u64::from(core::arch::x86_64::__cpuid(1).ebx >> 24)
 }
 
 /// The APIC numbers of the first processors, from threads that were made for one each.
-fn apics(env: &Env<'_>) -> Result<([u64; MOST], usize), crate::harness::Failed> {
+pub fn apics(env: &Env<'_>) -> Result<([u64; MOST], usize), crate::harness::Failed> {
     let count = env.statistics().processors.min(MOST as u64);
     let body = Body::new(|| Ok(apic()));
     let mut apics = [u64::MAX; MOST];
@@ -127,7 +127,7 @@ fn apics(env: &Env<'_>) -> Result<([u64; MOST], usize), crate::harness::Failed> 
 }
 
 /// Processors that these tests use.
-const MOST: usize = 8;
+pub const MOST: usize = 8;
 
 /// Threads that were made for a processor run there, each on another one.
 pub fn affinity_at_creation(env: &Env<'_>) -> Outcome {
