@@ -28,7 +28,7 @@ use ktrace::Group;
 
 pub use deferred::{Reply, detach, is_serving};
 use long::Long;
-pub use long::{accept, eighth_word, load, set_buffer, store};
+pub use long::{accept, eighth_word, load, load_answer, set_buffer, store};
 pub use reply::reply;
 use reply::{ReplyRight, copy_message, run_answered};
 
@@ -216,7 +216,6 @@ impl State {
         first.0.thread().ipc.is_listed.set(false);
         Some(first.0)
     }
-
 
     /// Whether a thread is the one who received last.
     #[inline(always)]

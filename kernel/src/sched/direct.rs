@@ -48,21 +48,25 @@ pub fn can_hand_off(to: &Woken) -> bool {
 }
 
 /// The running thread parks, and another one has the processor, which was blocked and which the caller has taken out of that by
-/// [`Ready::wake`]. Goes on with what that one has to do, in the kernel.
+/// [`Ready::wake`]. If that one is parked, too, and has nothing to look after, `finish` completes its call in its frame, or says that it
+/// cannot: then it goes on in the kernel.
 ///
 /// # Safety
 /// In a system call, interrupts off, after [`can_hand_off`]. Nothing that lies on the stack is to be dropped, and what the running
 /// thread waits for is noted, so that [`crate::syscall::go_on`] goes on with it.
-pub unsafe fn hand_off(woken: Woken) -> ! {
+#[inline(always)]
+pub unsafe fn hand_off(woken: Woken, finish: impl FnOnce(&Thread) -> bool) -> ! {
     let area = percpu::current();
     // SAFETY: the running thread lives while it runs.
     let from = unsafe { &*area.current.get() };
     let to = woken.ready();
-    give(area, from, to);
+    let next = give(area, from, to);
     let (to, stack) = (to.thread(), to.thread().saved_stack.get());
     if stack == PARKED {
+        let is_over = next == Next::User && finish(to);
+        let next = if is_over { Next::User } else { Next::Kernel };
         // SAFETY: it was given the processor, and so on (caller).
-        unsafe { leave(area, from, to, Next::Kernel) }
+        unsafe { leave(area, from, to, next) }
     }
     area.queue.leave(from, Fate::Block);
     activate(area, from, to);
@@ -185,7 +189,10 @@ fn settle_late(left: &Thread) {
     make_run(Woken::new(unsafe { Ready::of(left) }), Cause::Late);
     let area = percpu::current();
     if area.need_resched.get() {
-        apic::send(area.apic_id.load(Ordering::Relaxed), apic::VECTOR_RESCHEDULE);
+        apic::send(
+            area.apic_id.load(Ordering::Relaxed),
+            apic::VECTOR_RESCHEDULE,
+        );
     }
 }
 

@@ -21,11 +21,11 @@ fn message() -> Message {
     Message(unsafe { (*sched::current_ref().frame()).rdx })
 }
 
-/// Whether the message in the running thread's registers is all there.
+/// The tag of the message in the running thread's registers.
 #[inline]
-fn is_short() -> bool {
+fn tag() -> Tag {
     // SAFETY: as above.
-    Tag(unsafe { (*sched::current_ref().frame()).rsi }).is_short()
+    Tag(unsafe { (*sched::current_ref().frame()).rsi })
 }
 
 impl Caller<'_> {
@@ -41,7 +41,8 @@ impl Caller<'_> {
     /// The answer to a call that was given.
     #[inline(always)]
     fn answered(self) -> Result<Message, Error> {
-        if !is_short() {
+        // Handles have come already.
+        if tag().words() > REGISTER_WORDS {
             mailbox::store(self.0)?;
         }
         Ok(message())
@@ -50,7 +51,7 @@ impl Caller<'_> {
     /// The message that was received, or the next for which there is room.
     #[inline(always)]
     fn received(self, from: &Mailbox, until: u64) -> Result<Message, Error> {
-        while !is_short() && !mailbox::accept(self.0) {
+        while !tag().is_short() && !mailbox::accept(self.0) {
             from.receive(until)?;
         }
         Ok(message())
@@ -151,12 +152,12 @@ impl Mailboxes for Caller<'_> {
     }
 
     fn mailbox_reply(self, _: objects::Mailbox, tag: Tag) -> Result<(), Error> {
-        self.load(tag)?;
+        mailbox::load_answer(tag)?;
         mailbox::reply()
     }
 
     fn mailbox_reply_receive(self, from: objects::Mailbox, tag: Tag) -> Result<Message, Error> {
-        self.load(tag)?;
+        mailbox::load_answer(tag)?;
         let mailbox = Mailbox::reply_and_receive(from.mailbox)?;
         self.received(&mailbox, NEVER)
     }
@@ -178,7 +179,7 @@ impl Mailboxes for Caller<'_> {
     }
 
     fn reply_answer(self, reply: objects::Reply, tag: Tag) -> Result<(), Error> {
-        self.load(tag)?;
+        mailbox::load_answer(tag)?;
         reply.answer()
     }
 

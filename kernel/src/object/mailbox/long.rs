@@ -114,16 +114,34 @@ pub fn eighth_word() -> Result<u64, Error> {
 ///
 /// # Errors
 /// `BadAddress` when the buffer cannot be read; `BadHandle`, `AccessDenied`.
+#[inline(always)]
+pub fn load(sender: &Process, tag: Tag) -> Result<(), Error> {
+    load_answer(tag)?;
+    // SAFETY: the running thread's own frame.
+    unsafe { can_be_sent(tag, sched::current_ref().frame(), sender) }
+}
+
+/// As [`load`], of an answer: its handles are moved before the caller goes on, and whether they can be is found out then.
+///
+/// # Errors
+/// `BadAddress` when the buffer cannot be read.
+#[inline(always)]
+pub fn load_answer(tag: Tag) -> Result<(), Error> {
+    if tag.words() <= REGISTER_WORDS {
+        return Ok(());
+    }
+    load_words(tag)
+}
+
 #[cold]
 #[inline(never)]
-pub fn load(sender: &Process, tag: Tag) -> Result<(), Error> {
+fn load_words(tag: Tag) -> Result<(), Error> {
     let thread = sched::current_ref();
-    if let Some((len, address)) = rest(thread, tag) {
-        let read = with_own_words(thread, len, |words| usercopy::read(address, words))?;
-        read.map_err(|_| Error::BadAddress)?;
-    }
-    // SAFETY: the running thread's own frame.
-    unsafe { can_be_sent(tag, thread.frame(), sender) }
+    let Some((len, address)) = rest(thread, tag) else {
+        return Ok(());
+    };
+    let read = with_own_words(thread, len, |words| usercopy::read(address, words))?;
+    read.map_err(|_| Error::BadAddress)
 }
 
 /// Looks whether the handles of a message can be sent.

@@ -2,6 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
+use abi::message::{REGISTER_WORDS, Tag};
 use abi::{Error, NEVER};
 use ksync::{Answer, Arc};
 
@@ -17,15 +18,30 @@ use crate::sched::{self, Ready, Woken};
 pub(super) fn call(mailbox: Arc<Mailbox>, server: Woken) -> ! {
     park(sched::current_ref(), mailbox);
     // SAFETY: nothing is left on the stack, and what the thread waits for is noted.
-    unsafe { direct::hand_off(server) }
+    unsafe { direct::hand_off(server, |_| false) }
 }
 
 /// The running thread, which is in the list of those who wait for a message, parks until there is one; the one that it has answered has
 /// the processor.
 pub(super) fn receive(mailbox: Arc<Mailbox>, caller: Woken) -> ! {
     park(sched::current_ref(), mailbox);
-    // SAFETY: as above.
-    unsafe { direct::hand_off(caller) }
+    // SAFETY: as above. Handles of an answer are the caller's already.
+    unsafe {
+        direct::hand_off(caller, |caller| {
+            let is_over = is_in_registers(caller) && caller.ipc.call.ended() == Some(Answer::Given);
+            if is_over {
+                chain::leave(caller);
+                end_wait(caller);
+            }
+            is_over
+        })
+    }
+}
+
+/// Whether no words of the message in a parked thread's frame are left to be stored.
+fn is_in_registers(thread: &Thread) -> bool {
+    // SAFETY: the thread was woken by us, and is parked: nobody else touches what is its own (invariant 13).
+    Tag(unsafe { (*thread.frame()).rsi }).words() <= REGISTER_WORDS
 }
 
 /// Notes where the running thread is about to park.
