@@ -5,7 +5,7 @@
 //! Invariants: while a thread stands alone, all lists are empty; bit `n` of the bitmap is set exactly when list `n` is not empty; each list is ordered by the time since when its
 //! threads wait, oldest first; a thread is in a list exactly when its node says `Waiting`.
 
-use crate::node::{Place, Task};
+use crate::node::{At, Task};
 use crate::priority::{LEVELS, Priority};
 
 /// Where a thread joins the list of its level.
@@ -103,7 +103,7 @@ impl<T: Task> Lists<T> {
         let node = item.node();
         debug_assert_ne!(
             node.place.get(),
-            Place::Waiting,
+            At::waiting_in(self),
             "a thread was queued twice"
         );
         if self.is_empty() {
@@ -118,7 +118,7 @@ impl<T: Task> Lists<T> {
     /// Adds a thread while nobody waits.
     #[inline]
     pub(crate) fn push_first(&mut self, item: T) {
-        item.node().place.set(Place::Waiting);
+        item.node().place.set(At::waiting_in(self));
         self.alone = Some(item);
     }
 
@@ -155,7 +155,7 @@ impl<T: Task> Lists<T> {
         };
         node.previous.set(previous);
         node.next.set(next);
-        node.place.set(Place::Waiting);
+        node.place.set(At::waiting_in(self));
         self.bitmap |= 1 << level.level();
         self.len = self.len.wrapping_add(1);
     }
@@ -165,7 +165,7 @@ impl<T: Task> Lists<T> {
     pub(crate) fn pop(&mut self) -> Option<T> {
         match self.alone.take() {
             Some(item) => {
-                item.node().place.set(Place::Absent);
+                item.node().place.set(At::NOWHERE);
                 Some(item)
             }
             None => self.pop_listed(),
@@ -188,7 +188,7 @@ impl<T: Task> Lists<T> {
                 self.bitmap &= !(1 << level.level());
             }
         }
-        node.place.set(Place::Absent);
+        node.place.set(At::NOWHERE);
         self.len = self.len.wrapping_sub(1);
         Some(item)
     }
@@ -199,7 +199,7 @@ impl<T: Task> Lists<T> {
         if self.alone.take().is_none() {
             self.unlink_listed(item);
         }
-        item.node().place.set(Place::Absent);
+        item.node().place.set(At::NOWHERE);
     }
 
     /// Takes a thread out of its list.

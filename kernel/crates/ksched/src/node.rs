@@ -4,7 +4,7 @@
 //! stands there.
 
 use core::cell::Cell;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::priority::Priority;
 
@@ -14,15 +14,43 @@ pub trait Task: Copy + Eq {
     fn node(&self) -> &Node<Self>;
 }
 
-/// Where a thread is, as seen from the queue.
+/// Where a thread is: in no queue, waiting in one, or run by one. A queue is named by its address, so that each sees which threads are
+/// its own, also while another one takes up a thread that was in none. Changed with the lock of the queue held that it names, before or
+/// afterwards.
+#[derive(Debug)]
+pub(crate) struct Place(AtomicUsize);
+
+/// A value of a [`Place`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) struct At(usize);
+
+impl At {
     /// In no queue.
-    Absent,
-    /// In the list of its level.
-    Waiting,
-    /// It runs.
-    Current,
+    pub(crate) const NOWHERE: Self = Self(0);
+
+    /// Waiting in these lists.
+    #[inline(always)]
+    pub(crate) fn waiting_in<T>(lists: &T) -> Self {
+        Self(core::ptr::from_ref(lists).addr() | 1)
+    }
+
+    /// Current in the queue with these lists.
+    #[inline(always)]
+    pub(crate) fn current_of<T>(lists: &T) -> Self {
+        Self(core::ptr::from_ref(lists).addr() | 2)
+    }
+}
+
+impl Place {
+    #[inline(always)]
+    pub(crate) fn get(&self) -> At {
+        At(self.0.load(Ordering::Relaxed))
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, at: At) {
+        self.0.store(at.0, Ordering::Relaxed);
+    }
 }
 
 /// A thread's place in a run queue. It belongs to the queue that the thread is in, and is touched with that queue's lock held;
@@ -31,7 +59,7 @@ pub(crate) enum Place {
 pub struct Node<T: Copy> {
     pub(crate) next: Cell<Option<T>>,
     pub(crate) previous: Cell<Option<T>>,
-    pub(crate) place: Cell<Place>,
+    pub(crate) place: Place,
     /// The priority that it was given.
     pub(crate) base: Cell<Priority>,
     /// The priority that it has now.
@@ -52,7 +80,7 @@ impl<T: Copy> Node<T> {
         Self {
             next: Cell::new(None),
             previous: Cell::new(None),
-            place: Cell::new(Place::Absent),
+            place: Place(AtomicUsize::new(At::NOWHERE.0)),
             base: Cell::new(Priority::NORMAL),
             level: Cell::new(Priority::NORMAL),
             left: Cell::new(0),

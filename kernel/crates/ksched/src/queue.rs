@@ -14,7 +14,7 @@
 mod moving;
 
 use crate::lists::{End, Lists};
-use crate::node::{Place, Task};
+use crate::node::{At, Task};
 use crate::priority::{Config, Priority};
 
 /// What the processor is to do.
@@ -132,7 +132,7 @@ impl<T: Task> RunQueue<T> {
     #[inline(always)]
     pub fn enter(&mut self, item: T, priority: Priority, now: u64) -> Entered {
         let node = item.node();
-        debug_assert_eq!(node.place.get(), Place::Absent, "a thread was queued twice");
+        debug_assert_eq!(node.place.get(), At::NOWHERE, "a thread was queued twice");
         node.base.set(priority);
         node.level.set(priority);
         node.left.set(0);
@@ -241,7 +241,7 @@ impl<T: Task> RunQueue<T> {
     #[inline(always)]
     pub fn block(&mut self, now: u64) -> Option<T> {
         if let (_, Some(current)) = self.count_current(now) {
-            current.node().place.set(Place::Absent);
+            current.node().place.set(At::NOWHERE);
         }
         self.next()
     }
@@ -253,13 +253,13 @@ impl<T: Task> RunQueue<T> {
     pub fn hand_off(&mut self, item: T, priority: Priority, now: u64) -> Decision {
         let (now, current) = self.count_current(now);
         let node = item.node();
-        debug_assert_eq!(node.place.get(), Place::Absent, "a thread was queued twice");
+        debug_assert_eq!(node.place.get(), At::NOWHERE, "a thread was queued twice");
         node.base.set(priority);
         self.current = Some(item);
         match current {
             Some(former) => {
                 let former = former.node();
-                former.place.set(Place::Absent);
+                former.place.set(At::NOWHERE);
                 node.level.set(priority.min(former.level.get()));
             }
             None => {
@@ -268,7 +268,7 @@ impl<T: Task> RunQueue<T> {
             }
         }
         node.since.set(now);
-        node.place.set(Place::Current);
+        node.place.set(At::current_of(&self.waiting));
         self.decision()
     }
 
@@ -277,38 +277,34 @@ impl<T: Task> RunQueue<T> {
     pub fn set_priority(&mut self, item: T, priority: Priority, now: u64) -> Decision {
         let now = self.count(now);
         let node = item.node();
-        match node.place.get() {
-            Place::Absent => {}
-            Place::Current => {
-                node.base.set(priority);
-                node.level.set(priority);
-            }
-            Place::Waiting => {
-                self.waiting.unlink(item);
-                node.base.set(priority);
-                node.level.set(priority);
-                node.left.set(0);
-                node.since.set(now);
-                self.waiting.push(item, End::Back);
-            }
+        let place = node.place.get();
+        if place == At::current_of(&self.waiting) {
+            node.base.set(priority);
+            node.level.set(priority);
+        } else if place == At::waiting_in(&self.waiting) {
+            self.waiting.unlink(item);
+            node.base.set(priority);
+            node.level.set(priority);
+            node.left.set(0);
+            node.since.set(now);
+            self.waiting.push(item, End::Back);
         }
         self.decision()
     }
 
-    /// Takes a thread out wherever it is, in constant time. It must be in this queue or in none.
+    /// Takes a thread out wherever it is here, in constant time. One that is elsewhere, or just on its way into another queue, is not here.
     pub fn remove(&mut self, item: T, now: u64) -> Removed {
-        match item.node().place.get() {
-            Place::Absent => Removed::Absent,
-            Place::Waiting => {
-                self.waiting.unlink(item);
-                Removed::Waiting
-            }
-            Place::Current => {
-                self.count(now);
-                item.node().place.set(Place::Absent);
-                self.current = None;
-                Removed::Current
-            }
+        let place = item.node().place.get();
+        if place == At::waiting_in(&self.waiting) {
+            self.waiting.unlink(item);
+            Removed::Waiting
+        } else if place == At::current_of(&self.waiting) {
+            self.count(now);
+            item.node().place.set(At::NOWHERE);
+            self.current = None;
+            Removed::Current
+        } else {
+            Removed::Absent
         }
     }
 
@@ -356,7 +352,7 @@ impl<T: Task> RunQueue<T> {
             left => left,
         };
         self.ends = self.counted.saturating_add(left);
-        node.place.set(Place::Current);
+        node.place.set(At::current_of(&self.waiting));
         self.current = Some(item);
     }
 

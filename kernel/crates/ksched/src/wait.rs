@@ -1,7 +1,7 @@
 //! Threads that wait for something, the most urgent first.
 
 use crate::lists::{End, Lists};
-use crate::node::{Place, Task};
+use crate::node::{At, Task};
 use crate::priority::Priority;
 
 /// Waiting threads: taken out by priority, and among equals in the order in which they came. `T` names a thread by a node that is
@@ -63,12 +63,12 @@ impl<T: Task> WaitQueue<T> {
 
     /// Whether a thread waits that is in this queue or in none.
     pub fn has(&self, item: T) -> bool {
-        item.node().place.get() == Place::Waiting
+        item.node().place.get() == At::waiting_in(&self.0)
     }
 
     /// Takes a thread out, which is in this queue or in none; whether it was there.
     pub fn remove(&mut self, item: T) -> bool {
-        let is_here = item.node().place.get() == Place::Waiting;
+        let is_here = item.node().place.get() == At::waiting_in(&self.0);
         if is_here {
             self.0.unlink(item);
         }

@@ -27,7 +27,7 @@ proptest! {
             match (model.iter().position(|&here| here == number), what) {
                 (_, 0) => {
                     let first = (!model.is_empty()).then(|| model.remove(0));
-                    prop_assert_eq!(list.pop().map(|thread| thread.0.0), first);
+                    prop_assert_eq!(list.pop().map(|thread: Thread| thread.0.0), first);
                 }
                 (Some(place), 1 | 2) => {
                     list.remove(all[number]);

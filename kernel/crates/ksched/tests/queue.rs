@@ -394,3 +394,24 @@ fn an_empty_queue_gives_nothing() {
     );
     assert_eq!(queue.remove(Thread::new(1), 0), Removed::Absent);
 }
+
+/// Who asks a queue about a thread may have found it in none a moment ago, while another queue takes it up.
+#[test]
+fn a_queue_leaves_threads_of_another_one_alone() {
+    let (mut own, mut other) = (RunQueue::new(CONFIG), RunQueue::new(CONFIG));
+    let all = threads(4);
+    for (queue, first) in [(&mut own, 0), (&mut other, 2)] {
+        let _ = queue.enqueue(all[first], priority(4), 0);
+        assert_eq!(queue.pick(0), Some(all[first]));
+        let _ = queue.enqueue(all[first + 1], priority(4), 0);
+    }
+    for &thread in &all[2..] {
+        assert_eq!(own.remove(thread, 10), Removed::Absent);
+        assert_eq!(own.set_priority(thread, priority(0), 10), Decision::Keep);
+    }
+    assert_eq!((own.current(), own.runnable()), (Some(all[0]), 2));
+    assert_eq!((other.current(), other.runnable()), (Some(all[2]), 2));
+    assert_eq!(other.level(all[3]), priority(4));
+    assert_eq!(other.remove(all[3], 10), Removed::Waiting);
+    assert_eq!(other.remove(all[2], 10), Removed::Current);
+}

@@ -3,7 +3,7 @@
 use super::{Entered, RunQueue};
 use crate::balance::Given;
 use crate::lists::End;
-use crate::node::{Node, Place, Task};
+use crate::node::{At, Node, Task};
 use crate::priority::Priority;
 
 impl<T: Task> RunQueue<T> {
@@ -47,7 +47,7 @@ impl<T: Task> RunQueue<T> {
     #[inline(never)]
     pub fn take_over(&mut self, item: T, priority: Priority, now: u64) -> Entered {
         let node = item.node();
-        debug_assert_eq!(node.place.get(), Place::Absent, "a thread was queued twice");
+        debug_assert_eq!(node.place.get(), At::NOWHERE, "a thread was queued twice");
         if node.base.get() != priority {
             node.base.set(priority);
             node.level.set(priority);
