@@ -350,7 +350,7 @@ impl CpuQueue {
         given
     }
 
-    /// Puts a thread in that was taken out of the queue of another CPU; as [`Self::enqueue`].
+    /// Puts a thread in that was taken out of the queue of another CPU; as [`Self::enqueue_within`].
     #[cold]
     pub(super) fn take_over(&self, ready: Ready) -> Option<News> {
         let mut queue = self.ready.lock();

@@ -47,13 +47,13 @@ pub extern "C" fn dispatch(frame: *mut TrapFrame, number: u64) {
 pub const CALL: u32 = Sysno::MailboxCall as u32;
 pub const REPLY_RECEIVE: u32 = Sysno::MailboxReplyReceive as u32;
 
-/// Entered as [`dispatch`], for [`CALL`] in RAX.
+/// Entered as [`dispatch()`], for [`CALL`] in RAX.
 pub extern "C" fn call_shortly(frame: *mut TrapFrame) -> ! {
     mailbox::try_call(frame);
     as_usual(frame)
 }
 
-/// Entered as [`dispatch`], for [`REPLY_RECEIVE`] in RAX.
+/// Entered as [`dispatch()`], for [`REPLY_RECEIVE`] in RAX.
 pub extern "C" fn reply_and_receive_shortly(frame: *mut TrapFrame) -> ! {
     mailbox::try_reply_and_receive(frame);
     as_usual(frame)
