@@ -249,7 +249,7 @@ pub fn exit_current() -> ! {
     unreachable!("a thread that has ended was scheduled again")
 }
 
-/// Called on the way back to user mode, interrupts off.
+/// Called on the way back to user mode, interrupts off. The entry code of system calls does the same (`arch::syscall`).
 #[inline]
 pub fn before_user_return() {
     let area = percpu::current();
@@ -262,7 +262,7 @@ pub fn before_user_return() {
 
 /// Does what the running thread has to look after, until there is nothing more.
 #[cold]
-fn look_after() {
+pub extern "C" fn look_after() {
     loop {
         let thread = current_ref();
         let attention = thread.attention();

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use core::cell::Cell;
+use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use bitflags::bitflags;
@@ -140,6 +141,9 @@ impl From<MapError> for OutOfMemory {
 }
 
 impl Thread {
+    /// Where the word lies in which there is what a thread is to look after, for the entry code of system calls.
+    pub const ASKED: usize = offset_of!(Self, whereabouts) + Whereabouts::ASKED;
+
     /// A thread that will do what `start` says.
     ///
     /// # Errors

@@ -1,13 +1,16 @@
 //! The dispatcher, generated from the table: a trait with a method for each call of a group, and the way from a number to it.
 //!
-//! A method without an implementation does not compile, and there is no way to one but [`act`], which decodes and checks every
-//! argument first, in the order of the registers.
+//! A method without an implementation does not compile, and there is no way to one but [`HANDLERS`], each of which decodes and checks
+//! every argument first, in the order of the registers.
 
 use abi::Error;
 use ksync::Arc;
 
 use super::decode::{Place, Registers, Written, argument_type, decode, place};
+use super::tell;
+use crate::arch::current::trap::TrapFrame;
 use crate::process::Process;
+use crate::sched::thread::Thread;
 
 /// Who makes a call: what the traits below are implemented for.
 #[derive(Clone, Copy)]
@@ -94,20 +97,65 @@ macro_rules! dispatcher {
             })+
         })+
 
-        /// Decodes the arguments of a call and carries it out.
-        #[inline(always)]
-        pub fn act(process: &Arc<Process>, number: u64, mut registers: Registers) -> Result<u64, Error> {
-            let caller = Caller(process);
-            match number {
-                $($($number => invoke!(
-                    $group::$name,
-                    registers,
-                    (caller $(, decode!(process, registers, $kind $(($($parameter)+))?)?)*) $output $(($($result)+))?
-                ),)+)+
-                _ => Err(Error::UnknownCall),
+        /// The handlers: each decodes the arguments of a call and carries it out.
+        mod handlers {
+            use super::*;
+
+            $($(
+            pub extern "C" fn $name(frame: *mut TrapFrame, thread: &Thread) {
+                #[inline(always)]
+                fn act(process: &Arc<Process>, mut registers: Registers) -> Result<u64, Error> {
+                    let (caller, _) = (Caller(process), &mut registers);
+                    invoke!(
+                        $group::$name,
+                        registers,
+                        (caller $(, decode!(process, registers, $kind $(($($parameter)+))?)?)*) $output $(($($result)+))?
+                    )
+                }
+                handle(frame, thread, act);
             }
+            )+)+
         }
+
+        /// How many numbers there are up to the last call.
+        const COUNT: usize = {
+            let mut count = 0;
+            $($(if $number >= count { count = $number + 1; })+)+
+            count
+        };
+
+        /// What carries out the call with each number, for the thread that runs, whose frame the entry code has pushed.
+        pub static HANDLERS: [Handler; COUNT] = {
+            let mut all: [Handler; COUNT] = [unknown; COUNT];
+            $($(all[$number] = handlers::$name;)+)+
+            all
+        };
     };
+}
+
+/// See [`HANDLERS`].
+pub type Handler = extern "C" fn(*mut TrapFrame, &Thread);
+
+/// A handler: carries out a call, and tells the program what it returns.
+#[inline(always)]
+fn handle(
+    frame: *mut TrapFrame,
+    thread: &Thread,
+    act: impl FnOnce(&Arc<Process>, Registers) -> Result<u64, Error>,
+) {
+    // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
+    let registers = unsafe { Registers::new(frame) };
+    let result = match &thread.process {
+        Some(process) => act(process, registers),
+        None => Err(Error::UnknownCall),
+    };
+    // SAFETY: as above; the call is over.
+    unsafe { tell(frame, result) };
+}
+
+/// The handler of calls that there are not.
+pub extern "C" fn unknown(frame: *mut TrapFrame, thread: &Thread) {
+    handle(frame, thread, |_, _| Err(Error::UnknownCall));
 }
 
 abi::with_calls!(dispatcher);

@@ -1,7 +1,7 @@
 //! System calls: from the registers to typed handlers, one file for each group of the table in `abi`.
 //!
 //! `dispatch` is generated from the table. It decodes and checks all arguments (`decode`), which may fail and has no effect, before
-//! a handler acts. A handler may drop objects, touch user memory and block, and so holds no lock while it does.
+//! a call acts. A call may drop objects, touch user memory and block, and so holds no lock while it does.
 
 mod area;
 mod decode;
@@ -19,54 +19,58 @@ mod thread;
 
 use abi::{Error, Sysno};
 
-use crate::arch::current::syscall::return_to_user;
 use crate::arch::current::trap::TrapFrame;
+use crate::sched::thread::Thread;
 use crate::trace;
 use crate::vm::{AreaError, MappingError, SpaceError};
 use decode::Registers;
+pub use dispatch::HANDLERS;
+use dispatch::{Handler, unknown};
 
-/// Entered from the assembly of `arch::syscall`, interrupts off, on the thread's kernel stack, at whose top the frame is. It is a
-/// pointer, as other threads write to the frame of one that waits for a message (invariant 13).
-pub extern "C" fn dispatch(frame: *mut TrapFrame, number: u64) {
+/// What there are handlers for without further ado ([`carry_out`]): all numbers below this.
+pub const UNWATCHED: usize = if cfg!(feature = "frame-debug") {
+    0
+} else {
+    HANDLERS.len()
+};
+
+/// Carries out a call that somebody wants to know of, or that there is not. Entered from the assembly of `arch::syscall`, as the
+/// handlers: interrupts off, on the thread's kernel stack, at whose top the frame is. It is a pointer, as other threads write to the
+/// frame of one that waits for a message (invariant 13).
+pub extern "C" fn carry_out(frame: *mut TrapFrame, thread: &Thread) {
     // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
-    let registers = unsafe { Registers::new(frame) };
-    // A message overwrites them.
-    let noted = is_watched().then(|| note(number, registers.all()));
-    let result = match crate::sched::current_process() {
-        Some(process) => dispatch::act(process, number, registers),
-        None => Err(Error::UnknownCall),
-    };
-    if let Some(noted) = noted {
-        watch(number, noted, result);
+    let (number, registers) = unsafe { ((*frame).rax, Registers::new(frame).all()) };
+    let is_watched = is_watched();
+    if is_watched {
+        trace::call(number, registers);
     }
-    // SAFETY: as above; the call is over.
-    unsafe { finish(frame, result) };
+    let handler = usize::try_from(number)
+        .ok()
+        .and_then(|number| HANDLERS.get(number));
+    handler.unwrap_or(&(unknown as Handler))(frame, thread);
+    if is_watched {
+        // SAFETY: as above.
+        let (error, value) = unsafe { ((*frame).rax, (*frame).rdx) };
+        watch(
+            number,
+            registers,
+            Error::from_number(error).map_or(Ok(value), Err),
+        );
+    }
 }
 
-/// The calls that the entry code of `arch::syscall` sends to a short way of their own.
+/// The calls that the entry code of `arch::syscall` sends to a short way of their own first.
 pub const CALL: u32 = Sysno::MailboxCall as u32;
 pub const REPLY_RECEIVE: u32 = Sysno::MailboxReplyReceive as u32;
 
-/// Entered as [`dispatch()`], for [`CALL`] in RAX.
-pub extern "C" fn call_shortly(frame: *mut TrapFrame) -> ! {
+/// Entered as a handler, for [`CALL`] in RAX. Comes back if nothing has happened.
+pub extern "C" fn try_call(frame: *mut TrapFrame) {
     mailbox::try_call(frame);
-    as_usual(frame)
 }
 
-/// Entered as [`dispatch()`], for [`REPLY_RECEIVE`] in RAX.
-pub extern "C" fn reply_and_receive_shortly(frame: *mut TrapFrame) -> ! {
+/// Entered as a handler, for [`REPLY_RECEIVE`] in RAX. Comes back if nothing has happened.
+pub extern "C" fn try_reply_and_receive(frame: *mut TrapFrame) {
     mailbox::try_reply_and_receive(frame);
-    as_usual(frame)
-}
-
-/// What has no short way. It returns by itself, as a function that does not come back needs to save no registers.
-#[cold]
-#[inline(never)]
-extern "C" fn as_usual(frame: *mut TrapFrame) -> ! {
-    // SAFETY: the frame that the entry code has pushed; nobody else touches it while the thread runs.
-    dispatch(frame, unsafe { (*frame).rax });
-    // SAFETY: the frame of the running thread, whose call is over; nothing is left on the stack.
-    unsafe { return_to_user(frame) }
 }
 
 /// Entered on the kernel stack of a thread that was parked in a system call, below its frame: goes on with the call.
@@ -77,7 +81,8 @@ pub extern "C" fn go_on() {
     };
     let frame = crate::sched::current_ref().frame();
     // SAFETY: the running thread's own frame; the call is over.
-    unsafe { finish(frame, result) };
+    unsafe { tell(frame, result) };
+    crate::sched::before_user_return();
 }
 
 /// Tells the program what a call returns.
@@ -85,7 +90,7 @@ pub extern "C" fn go_on() {
 /// # Safety
 /// The frame is that of the running thread, whose call is over.
 #[inline(always)]
-unsafe fn finish(frame: *mut TrapFrame, result: Result<u64, Error>) {
+unsafe fn tell(frame: *mut TrapFrame, result: Result<u64, Error>) {
     let (error, value) = match result {
         Ok(value) => (0, value),
         Err(error) => (error.number(), 0),
@@ -95,20 +100,12 @@ unsafe fn finish(frame: *mut TrapFrame, result: Result<u64, Error>) {
         (*frame).rax = error;
         (*frame).rdx = value;
     }
-    crate::sched::before_user_return();
 }
 
 /// Whether somebody wants to know what calls there are.
 #[inline(always)]
 fn is_watched() -> bool {
     cfg!(feature = "frame-debug") || trace::is_calls_on()
-}
-
-/// A call begins.
-#[cold]
-fn note(number: u64, registers: [u64; 6]) -> [u64; 6] {
-    trace::call(number, registers);
-    registers
 }
 
 /// Records and logs a call and what it returns, and checks that.

@@ -27,12 +27,14 @@ const EVENTS_MAX: u64 = 1 << 20;
 
 /// A word with a cache line of its own.
 #[repr(align(64))]
-struct Line(AtomicU32);
+pub struct Line(AtomicU32);
 
 /// What is recorded: bits of [`Group`], and [`LOG`].
-static WANTED: Line = Line(AtomicU32::new(0));
+pub static WANTED: Line = Line(AtomicU32::new(0));
 /// System calls are logged.
 const LOG: u32 = 1 << 31;
+/// The bits of [`WANTED`] by which somebody wants to know what system calls there are.
+pub const OF_CALLS: u32 = LOG | Group::Call.bit();
 
 /// Whether events of a group are recorded.
 #[inline(always)]
@@ -55,7 +57,7 @@ pub fn is_either_on(one: Group, other: Group) -> bool {
 /// Whether somebody wants to know what system calls there are: the trace or the log.
 #[inline(always)]
 pub fn is_calls_on() -> bool {
-    WANTED.0.load(Ordering::Relaxed) & (LOG | Group::Call.bit()) != 0
+    WANTED.0.load(Ordering::Relaxed) & OF_CALLS != 0
 }
 
 /// System calls are to be logged, or not.

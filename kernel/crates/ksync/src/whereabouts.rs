@@ -7,6 +7,8 @@
 //!
 //! A thread that blocks is woken besides ([`crate::Wake`]): it looks for what it is asked before each time that it blocks.
 
+use core::mem::offset_of;
+
 use crate::atomic::{AtomicBool, AtomicU32, Ordering, const_new, in_one_order};
 
 /// See the module's text.
@@ -21,6 +23,9 @@ pub struct Whereabouts {
 }
 
 impl Whereabouts {
+    /// Where the word of what is asked lies, for assembly that does what [`Self::asked`] does.
+    pub const ASKED: usize = offset_of!(Self, asked);
+
     /// The processor of a thread that has not been put on any.
     pub const NOWHERE: u32 = u32::MAX;
 

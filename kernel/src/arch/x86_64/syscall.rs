@@ -5,6 +5,7 @@
 //! registers are kept.
 
 use core::arch::naked_asm;
+use core::mem::offset_of;
 
 use x86_64::VirtAddr;
 use x86_64::registers::control::{Efer, EferFlags};
@@ -12,13 +13,15 @@ use x86_64::registers::model_specific::{LStar, Msr, SFMask};
 use x86_64::registers::rflags::RFlags;
 
 use super::gdt::{KERNEL_CODE, KERNEL_DATA, USER_CODE, USER_DATA};
-use super::percpu::{KERNEL_STACK, USER_STACK};
+use super::percpu::{KERNEL_STACK, PerCpu, USER_STACK};
 use super::trap::TrapFrame;
 use crate::sched::direct::{finish_switch, settle};
+use crate::sched::look_after;
 use crate::sched::thread::Thread;
 use crate::syscall::{
-    CALL, REPLY_RECEIVE, call_shortly, dispatch, go_on, reply_and_receive_shortly,
+    CALL, HANDLERS, REPLY_RECEIVE, UNWATCHED, carry_out, go_on, try_call, try_reply_and_receive,
 };
+use crate::trace;
 
 const IA32_STAR: u32 = 0xc000_0081;
 
@@ -95,18 +98,42 @@ extern "C" fn entry() {
         "mov rdi, rsp",
         // What has a short way tries that first, with all registers for itself.
         "cmp rax, {call_number}",
-        "je 3f",
+        "je 5f",
         "cmp rax, {reply_receive_number}",
-        "je 4f",
-        "mov rsi, rax",
-        "call {dispatch}",
-        // The call has left the stack pointer at the frame.
-        sysret!(),
-        // These do not come back.
+        "je 6f",
+        // The handler of the call does all the rest, unless somebody wants to know of calls or there is no such call.
         "3:",
-        "call {call}",
+        "mov rsi, gs:[{current}]",
+        "test dword ptr [rip + {wanted}], {of_calls}",
+        "jnz 7f",
+        "cmp rax, {unwatched}",
+        "jae 7f",
+        "lea rcx, [rip + {handlers}]",
+        "call [rcx + rax * 8]",
+        // As `sched::before_user_return`. The handler has left the stack pointer at the frame.
         "4:",
-        "call {reply_receive}",
+        "cmp byte ptr gs:[{need_resched}], 0",
+        "jne 8f",
+        "mov rcx, gs:[{current}]",
+        "cmp dword ptr [rcx + {asked}], 0",
+        "jne 8f",
+        sysret!(),
+        "5:",
+        "call {try_call}",
+        "jmp 9f",
+        "6:",
+        "call {try_reply_and_receive}",
+        // Nothing has happened.
+        "9:",
+        "mov rdi, rsp",
+        "mov rax, [rsp + {rax}]",
+        "jmp 3b",
+        "7:",
+        "call {carry_out}",
+        "jmp 4b",
+        "8:",
+        "call {look_after}",
+        sysret!(),
         user_stack = const USER_STACK,
         kernel_stack = const KERNEL_STACK,
         data = const USER_DATA,
@@ -114,20 +141,19 @@ extern "C" fn entry() {
         system_call = const SYSTEM_CALL,
         call_number = const CALL,
         reply_receive_number = const REPLY_RECEIVE,
-        dispatch = sym dispatch,
-        call = sym call_shortly,
-        reply_receive = sym reply_and_receive_shortly,
+        try_call = sym try_call,
+        try_reply_and_receive = sym try_reply_and_receive,
+        current = const offset_of!(PerCpu, current),
+        need_resched = const offset_of!(PerCpu, need_resched),
+        asked = const Thread::ASKED,
+        wanted = sym trace::WANTED,
+        of_calls = const trace::OF_CALLS as i32,
+        unwatched = const UNWATCHED,
+        handlers = sym HANDLERS,
+        rax = const offset_of!(TrapFrame, rax),
+        carry_out = sym carry_out,
+        look_after = sym look_after,
     )
-}
-
-/// Returns to user mode from a system call.
-///
-/// # Safety
-/// Interrupts are off; the frame is that of the running thread, which a system call has made, at the top of its kernel stack
-/// (invariant 13). Nothing that lies below it is to be dropped.
-#[unsafe(naked)]
-pub unsafe extern "C" fn return_to_user(frame: *const TrapFrame) -> ! {
-    naked_asm!("mov rsp, rdi", sysret!())
 }
 
 /// Goes to a thread that is parked in a system call ([`crate::sched::direct`]) and has what it waits for in its frame: settles the
