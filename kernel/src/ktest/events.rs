@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::tools::{Account, online, start_on, wait_until};
 use super::{Outcome, check};
+use crate::arch::current::IrqGuard;
 use crate::object::Event;
 use crate::object::event::Wanted;
 use crate::sched::alarm::NEVER;
@@ -37,7 +38,10 @@ pub fn signalled_once() -> Outcome {
     for (bit, &cpu) in (0..BITS).zip(cpus.iter().cycle()) {
         let shared = shared.clone();
         start_on(cpu, "waiter", move || {
-            while shared.event.wait(Wanted::any(1 << bit), NEVER).is_ok()
+            while shared
+                .event
+                .wait(Wanted::any(1 << bit), NEVER, IrqGuard::new().off())
+                .is_ok()
                 && !shared.is_over.load(Ordering::Acquire)
             {
                 shared.taken.fetch_add(1, Ordering::AcqRel);
@@ -50,7 +54,10 @@ pub fn signalled_once() -> Outcome {
         shared.event.signal(ALL);
         let wanted = round * u64::from(BITS);
         wait_until(|| shared.taken.load(Ordering::Acquire) >= wanted);
-        let (taken, left) = (shared.taken.load(Ordering::Acquire), shared.event.take(ALL));
+        let (taken, left) = (
+            shared.taken.load(Ordering::Acquire),
+            shared.event.take(ALL, IrqGuard::new().off()),
+        );
         if taken != wanted || left != 0 {
             outcome = Err(format!(
                 "{taken} bits were taken, {wanted} were set; {left:#x} are still set"

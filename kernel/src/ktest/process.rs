@@ -10,7 +10,7 @@ use x86_64::registers::rflags::{self, RFlags};
 
 use super::tools::{Account, check_each_cpu, online, start_on, wait_until};
 use super::{Outcome, check};
-use crate::arch::current::{cpuid, time};
+use crate::arch::current::{IrqGuard, cpuid, time};
 use crate::boot;
 use crate::object::Binding;
 use crate::object::event::Listener;
@@ -217,7 +217,7 @@ fn end_watched() -> Result<(), String> {
         let (watched, looked, late) = &*theirs;
         for (process, event) in watched {
             watch(|| process.ended().is_some());
-            if event.take(TOLD) == 0 {
+            if event.take(TOLD, IrqGuard::new().off()) == 0 {
                 late.fetch_add(1, Ordering::Relaxed);
             }
             looked.fetch_add(1, Ordering::Release);

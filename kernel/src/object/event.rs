@@ -141,20 +141,24 @@ impl Event {
     }
 
     /// Sets bits, and wakes those who thereby have what they wait for.
-    #[inline]
     pub fn signal(&self, bits: u64) {
-        let irq = IrqGuard::new();
-        let mut state = self.state.lock_within(irq.off());
+        self.signal_within(bits, IrqGuard::new().off());
+    }
+
+    /// As [`Self::signal`], where interrupts are off.
+    #[inline(always)]
+    pub fn signal_within(&self, bits: u64, off: IrqOff<'_>) {
+        let mut state = self.state.lock_within(off);
         state.bits |= bits;
         if !state.waiters.is_empty() {
-            state.give(irq.off());
+            state.give(off);
         }
     }
 
     /// Clears and returns the bits of `mask` that are set.
-    #[inline]
-    pub fn take(&self, mask: u64) -> u64 {
-        let mut state = self.state.lock();
+    #[inline(always)]
+    pub fn take(&self, mask: u64, off: IrqOff<'_>) -> u64 {
+        let mut state = self.state.lock_within(off);
         let taken = state.bits & mask;
         state.bits &= !taken;
         taken
@@ -166,14 +170,13 @@ impl Event {
     /// # Errors
     /// `OutOfMemory`; `TimedOut`; `Ended` when the thread must end.
     #[inline(always)]
-    pub fn wait(&self, wanted: Wanted, until_ns: u64) -> Result<u64, Error> {
+    pub fn wait(&self, wanted: Wanted, until_ns: u64, off: IrqOff<'_>) -> Result<u64, Error> {
         let thread = sched::current_ref();
         let wait = &thread.event;
         // SAFETY: the running thread; it is out of the list before it goes on (invariant 14).
         let waiter = Waiter(unsafe { Ready::of(thread) });
-        let irq = IrqGuard::new();
         {
-            let mut state = self.state.lock_within(irq.off());
+            let mut state = self.state.lock_within(off);
             if let Some(found) = wanted.take_from(&mut state.bits) {
                 return Ok(found.get());
             }
@@ -185,7 +188,7 @@ impl Event {
             state.waiters.push(waiter);
         }
         loop {
-            let blocked = alarm::block_until_within(until_ns, irq.off());
+            let blocked = alarm::block_until_within(until_ns, off);
             if let Some(given) = wait.given.get() {
                 return Ok(given.get());
             }

@@ -5,6 +5,7 @@ use abi::{Error, Handle, ObjectType, Rights};
 
 use super::decode::objects;
 use super::dispatch::{Caller, Events};
+use crate::arch::current::IrqOff;
 use crate::object::Object;
 use crate::object::event::{Listener, Wanted};
 
@@ -15,15 +16,18 @@ impl Events for Caller<'_> {
         self.0.add_handle(Object::Event(listener), RIGHTS)
     }
 
+    #[inline(always)]
     fn event_signal(self, event: objects::Event, bits: u64) -> Result<(), Error> {
-        event.signal(bits);
+        event.signal_within(bits, IrqOff::known());
         Ok(())
     }
 
+    #[inline(always)]
     fn event_take(self, event: objects::Event, mask: u64) -> Result<u64, Error> {
-        Ok(event.take(mask))
+        Ok(event.take(mask, IrqOff::known()))
     }
 
+    #[inline(always)]
     fn event_wait(
         self,
         event: objects::Event,
@@ -39,7 +43,7 @@ impl Events for Caller<'_> {
             all: how & ALL != 0,
             keep: how & KEEP != 0,
         };
-        event.wait(wanted, until)
+        event.wait(wanted, until, IrqOff::known())
     }
 
     fn event_set_timer(self, event: objects::Event, bits: u64, at: u64) -> Result<(), Error> {

@@ -3,16 +3,22 @@
 use abi::Error;
 
 use super::dispatch::{Caller, Futexes};
+use crate::arch::current::IrqOff;
 use crate::vm::futex::Word;
 
+/// As in every system call.
+const OFF: IrqOff<'static> = IrqOff::known();
+
 impl Futexes for Caller<'_> {
+    #[inline(always)]
     fn futex_wait(self, address: u64, expected: u64, until: u64) -> Result<(), Error> {
         // It is below 2^32.
-        Word::at(self.0, address)?.wait(address, expected as u32, until)
+        Word::at(self.0, address, OFF)?.wait(address, expected as u32, until, OFF)
     }
 
+    #[inline(always)]
     fn futex_wake(self, address: u64, most: u64) -> Result<u64, Error> {
-        Ok(Word::at(self.0, address)?.wake(most))
+        Ok(Word::at(self.0, address, OFF)?.wake(most, OFF))
     }
 
     fn futex_requeue(
@@ -22,7 +28,10 @@ impl Futexes for Caller<'_> {
         move_most: u64,
         other: u64,
     ) -> Result<u64, Error> {
-        let (from, to) = (Word::at(self.0, address)?, Word::at(self.0, other)?);
+        let (from, to) = (
+            Word::at(self.0, address, OFF)?,
+            Word::at(self.0, other, OFF)?,
+        );
         Ok(from.requeue(&to, wake_most, move_most))
     }
 }

@@ -121,11 +121,14 @@ impl Word {
     /// # Errors
     /// `InvalidArgument` when the address is no multiple of 4; `BadAddress` when nothing is mapped there.
     #[inline(always)]
-    pub fn at(process: &Process, address: u64) -> Result<Self, Error> {
+    pub fn at(process: &Process, address: u64, off: IrqOff<'_>) -> Result<Self, Error> {
         if !address.is_multiple_of(WORD) {
             return Err(Error::InvalidArgument);
         }
-        let (area, offset) = process.space().area_at(address).ok_or(Error::BadAddress)?;
+        let (area, offset) = process
+            .space()
+            .area_at(address, off)
+            .ok_or(Error::BadAddress)?;
         Ok(Self { area, offset })
     }
 
@@ -135,20 +138,26 @@ impl Word {
     /// # Errors
     /// `Changed`; `BadAddress` when the word cannot be read; `TimedOut`, `OutOfMemory`, `Ended`.
     #[inline(always)]
-    pub fn wait(self, address: u64, expected: u32, until_ns: u64) -> Result<(), Error> {
+    pub fn wait(
+        self,
+        address: u64,
+        expected: u32,
+        until_ns: u64,
+        off: IrqOff<'_>,
+    ) -> Result<(), Error> {
         let thread = sched::current_ref();
         let wait = &thread.futex;
         // SAFETY: the running thread; it is out of the list before it goes on (invariant 14).
         let own = Sleeper(unsafe { Ready::of(thread) });
         {
-            let mut sleepers = self.area.sleepers.lock();
+            let mut sleepers = self.area.sleepers.lock_within(off);
             wait.offset.set(self.offset);
             wait.woken.clear();
             sleepers.queue.push(own, thread.priority());
         }
         let mut result = check(address, expected);
         while result.is_ok() {
-            result = block(until_ns);
+            result = block(until_ns, off);
             if wait.woken.get().is_some() {
                 result = Ok(());
                 break;
@@ -208,10 +217,9 @@ impl Word {
 
     /// Wakes at most so many threads that wait for the word, the most urgent first; returns how many.
     #[inline(always)]
-    pub fn wake(&self, most: u64) -> u64 {
-        let irq = IrqGuard::new();
-        let mut sleepers = self.area.sleepers.lock_within(irq.off());
-        sleepers.wake(self.offset, most, irq.off())
+    pub fn wake(&self, most: u64, off: IrqOff<'_>) -> u64 {
+        let mut sleepers = self.area.sleepers.lock_within(off);
+        sleepers.wake(self.offset, most, off)
     }
 
     /// As [`Self::wake`], and lets at most `move_most` others wait for another word from now on. Returns how many were woken or moved.
@@ -278,12 +286,12 @@ fn check(address: u64, expected: u32) -> Result<(), Error> {
 
 /// Blocks until the thread is woken, by whomever, unless it is not to wait any more.
 #[inline]
-fn block(until_ns: u64) -> Result<(), Error> {
+fn block(until_ns: u64, off: IrqOff<'_>) -> Result<(), Error> {
     if sched::current_must_end() {
         return Err(Error::Ended);
     }
     if until_ns != alarm::NEVER && time::now_ns() >= until_ns {
         return Err(Error::TimedOut);
     }
-    alarm::block_until(until_ns).map_err(|_| Error::OutOfMemory)
+    alarm::block_until_within(until_ns, off).map_err(|_| Error::OutOfMemory)
 }

@@ -13,7 +13,7 @@ use super::view::View;
 use super::{Account, VmArea, pressure};
 use crate::arch::current::shootdown::SpaceTlb;
 use crate::arch::current::usercopy::USER_END;
-use crate::arch::current::{IrqLock, random};
+use crate::arch::current::{IrqLock, IrqOff, random};
 use crate::locks;
 
 /// What a fault takes at most: a page, and the page tables that lead there.
@@ -272,10 +272,10 @@ impl AddressSpace {
 
     /// The area that is mapped at an address, and where in it that is, in bytes.
     #[inline(always)]
-    pub fn area_at(&self, address: u64) -> Option<(Arc<VmArea>, u64)> {
+    pub fn area_at(&self, address: u64, off: IrqOff<'_>) -> Option<(Arc<VmArea>, u64)> {
         let page = address >> PAGE_SHIFT;
         let (area, page) = {
-            let mappings = self.mappings.lock();
+            let mappings = self.mappings.lock_within(off);
             let mapping = mappings.map.find(page)?;
             (
                 mapping.area.clone(),

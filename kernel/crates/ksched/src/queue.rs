@@ -209,7 +209,10 @@ impl<T: Task> RunQueue<T> {
             };
             let left = self.ends.saturating_sub(self.counted);
             current.node().left.set(left);
+            // The other one first: it comes before this one anyway, and lets it stand alone if there is no third.
+            let next = self.next();
             self.waiting.push(current, end);
+            return next;
         }
         self.next()
     }

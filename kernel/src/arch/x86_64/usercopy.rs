@@ -77,6 +77,7 @@ pub fn fixup(rip: u64) -> Option<u64> {
         .map(|[_, target]| *target)
 }
 
+#[inline]
 fn check(address: u64, len: usize) -> Result<(), BadAddress> {
     let end = address.checked_add(len as u64).ok_or(BadAddress)?;
     if end <= USER_END {
@@ -131,6 +132,7 @@ pub fn write(address: u64, source: &[u8]) -> Result<(), BadAddress> {
 ///
 /// # Errors
 /// [`BadAddress`] when they cannot be read.
+#[inline(always)]
 pub fn load(address: u64) -> Result<u32, BadAddress> {
     check(address, size_of::<u32>())?;
     // SAFETY: in user space; a fault is fixed up (invariant 7).
