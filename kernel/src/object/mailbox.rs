@@ -447,7 +447,10 @@ impl Mailbox {
         let before = server.priority();
         let caller = match server.answer() {
             Ok(caller) => caller,
-            Err(Error::NotReady | Error::PeerClosed) => None,
+            Err(Error::NotReady | Error::PeerClosed) => {
+                long::check_unsent(server)?;
+                None
+            }
             Err(error) => return Err(error),
         };
         let found = this.look_for_message(server);

@@ -152,7 +152,7 @@ impl Mailboxes for Caller<'_> {
     }
 
     fn mailbox_reply(self, _: objects::Mailbox, tag: Tag) -> Result<(), Error> {
-        mailbox::load_answer(tag)?;
+        self.load(tag)?;
         mailbox::reply()
     }
 
@@ -179,7 +179,7 @@ impl Mailboxes for Caller<'_> {
     }
 
     fn reply_answer(self, reply: objects::Reply, tag: Tag) -> Result<(), Error> {
-        mailbox::load_answer(tag)?;
+        self.load(tag)?;
         reply.answer()
     }
 

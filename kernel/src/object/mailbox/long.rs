@@ -121,7 +121,8 @@ pub fn load(sender: &Process, tag: Tag) -> Result<(), Error> {
     unsafe { can_be_sent(tag, sched::current_ref().frame(), sender) }
 }
 
-/// As [`load`], of an answer: its handles are moved before the caller goes on, and whether they can be is found out then.
+/// As [`load`], of an answer: its handles are moved before the caller goes on, and whether they can be is found out then, or by
+/// [`check_unsent`].
 ///
 /// # Errors
 /// `BadAddress` when the buffer cannot be read.
@@ -131,6 +132,21 @@ pub fn load_answer(tag: Tag) -> Result<(), Error> {
         return Ok(());
     }
     load_words(tag)
+}
+
+/// Looks at the handles of an answer that went to nobody: what is wrong with them is an error all the same.
+///
+/// # Errors
+/// `BadHandle`, `AccessDenied`.
+#[cold]
+#[inline(never)]
+pub(super) fn check_unsent(thread: &Thread) -> Result<(), Error> {
+    let Some(process) = &thread.process else {
+        return Ok(());
+    };
+    let frame = thread.frame();
+    // SAFETY: the running thread's own frame.
+    unsafe { can_be_sent(Tag((*frame).rsi), frame, process) }
 }
 
 #[cold]
