@@ -28,7 +28,7 @@ const PARKED: u64 = 0;
 ///
 /// # Safety
 /// It does not run, and the caller switches to it (invariant 6).
-#[inline]
+#[inline(always)]
 pub(super) unsafe fn stack_of(thread: &Thread) -> u64 {
     match thread.saved_stack.get() {
         // SAFETY: nothing lies on the stack but the frame.

@@ -260,9 +260,23 @@ pub fn before_user_return() {
     }
 }
 
-/// Does what the running thread has to look after, until there is nothing more.
+/// Does what the running thread has to look after, until there is nothing more. Interrupts are off.
 #[cold]
 pub extern "C" fn look_after() {
+    let area = percpu::current();
+    // Mostly it is only that another thread has its turn. (What a debugger has changed, it has while it looked after more.)
+    if area.need_resched.get() && current_ref().attention().is_empty() {
+        schedule_as(Fate::Requeue, IrqOff::known());
+        // It may be another processor that runs it now.
+        if !percpu::current().need_resched.get() && current_ref().attention().is_empty() {
+            return;
+        }
+    }
+    look_after_all();
+}
+
+#[inline(never)]
+fn look_after_all() {
     loop {
         let thread = current_ref();
         let attention = thread.attention();
@@ -358,7 +372,7 @@ pub fn hand_off(woken: Woken) {
 }
 
 /// Goes on with a thread that the run queue has made its current one, or that was handed the CPU. Interrupts are off.
-#[inline]
+#[inline(always)]
 fn switch_to(area: &'static PerCpu, from: &Thread, to: &Thread, fate: Fate, is_handed_over: bool) {
     if cfg!(feature = "frame-debug") {
         assert!(area.held.is_empty(), "a thread is left with a lock held");
@@ -410,20 +424,27 @@ fn load_bases(area: &PerCpu, to: &Thread) {
 }
 
 /// Settles the thread that was switched away from. Runs in the context that was switched to, interrupts off.
-#[inline]
+#[inline(always)]
 fn finish_switch() {
     let Some((ready, fate)) = percpu::current().queue.take_left() else {
         return;
     };
     ready.thread().set_on_cpu(false);
-    match fate {
-        Fate::Requeue | Fate::Yield => {}
-        Fate::Migrate => make_run(Woken::new(ready), Cause::Moved),
-        Fate::Block => {
-            if !ready.thread().wake.settle() {
-                make_run(Woken::new(ready), Cause::Late);
-            }
+    if fate == Fate::Block {
+        if !ready.thread().wake.settle() {
+            make_run(Woken::new(ready), Cause::Late);
         }
+    } else if !matches!(fate, Fate::Requeue | Fate::Yield) {
+        settle_otherwise(ready, fate);
+    }
+}
+
+/// Settles a thread that is not to go on where it was.
+#[cold]
+fn settle_otherwise(ready: Ready, fate: Fate) {
+    match fate {
+        Fate::Requeue | Fate::Yield | Fate::Block => {}
+        Fate::Migrate => make_run(Woken::new(ready), Cause::Moved),
         Fate::Exit => {
             ready.release();
             // Only now, so that a thread that is not counted any more has given everything back.

@@ -194,7 +194,7 @@ impl<T: Task> RunQueue<T> {
 
     /// The thread to run from now on, in constant time. The current one, if there is one, goes back
     /// to waiting unless it is still the best. `None`: idle.
-    #[inline]
+    #[inline(always)]
     pub fn pick(&mut self, now: u64) -> Option<T> {
         self.count(now);
         if let Some(current) = self.current {
