@@ -99,7 +99,7 @@ pub struct Unheard;
 
 impl State {
     /// Gives bits that were set to those who thereby have what they wait for.
-    #[inline(never)]
+    #[inline(always)]
     fn give(&mut self, off: IrqOff<'_>) {
         let mut next = self.waiters.first();
         while let Some(waiter) = next
