@@ -160,7 +160,7 @@ pub const GROUPS: &[Group] = &[
                 what: "call and answer, two processes, a word each way",
                 source: Source::Printed("call-1"),
                 budget: Some(600),
-                explained: Some(1_600),
+                explained: Some(700),
                 goal: Some(380),
                 linux: Some(8_533),
                 sel4: Some(395),
@@ -170,10 +170,10 @@ pub const GROUPS: &[Group] = &[
                 what: "call and answer, two processes, 64 bytes each way",
                 source: Source::Printed("call-8"),
                 budget: Some(1_000),
-                explained: Some(1_650),
                 goal: Some(700),
                 linux: Some(17_258),
                 sel4: Some(1_572),
+                ..ROW
             },
             Row {
                 name: "call-64",
@@ -186,7 +186,6 @@ pub const GROUPS: &[Group] = &[
                 what: "call and answer, two processes, a handle moved each way",
                 source: Source::Printed("call-handle"),
                 budget: Some(1_600),
-                explained: Some(2_030),
                 goal: Some(1_200),
                 linux: Some(7_468),
                 ..ROW
@@ -202,7 +201,6 @@ pub const GROUPS: &[Group] = &[
                 what: "event signal + take, same thread",
                 source: Source::Printed("event"),
                 budget: Some(300),
-                explained: Some(510),
                 goal: Some(220),
                 linux: Some(1_503),
                 ..ROW
@@ -212,7 +210,7 @@ pub const GROUPS: &[Group] = &[
                 what: "futex round trip, two threads",
                 source: Source::Printed("futex-thread"),
                 budget: Some(1_100),
-                explained: Some(1_650),
+                explained: Some(1_330),
                 goal: Some(800),
                 linux: Some(7_074),
                 ..ROW
@@ -222,7 +220,7 @@ pub const GROUPS: &[Group] = &[
                 what: "event round trip, two threads",
                 source: Source::Printed("event-thread"),
                 budget: Some(1_100),
-                explained: Some(1_720),
+                explained: Some(1_150),
                 goal: Some(800),
                 linux: Some(7_074),
                 ..ROW
@@ -268,7 +266,6 @@ pub const GROUPS: &[Group] = &[
                 what: "interrupt to a driver in user space and back",
                 source: Source::Printed("interrupt"),
                 budget: Some(1_500),
-                explained: Some(1_560),
                 goal: Some(1_000),
                 ..ROW
             },
@@ -286,17 +283,17 @@ pub const GROUPS: &[Group] = &[
                 what: "null system call",
                 source: Source::Printed("null"),
                 budget: Some(100),
-                explained: Some(112),
                 goal: Some(80),
                 linux: Some(323),
                 sel4: Some(89),
+                ..ROW
             },
             Row {
                 name: "duplicate-close",
                 what: "handle duplicate + close",
                 source: Source::Printed("duplicate-close"),
                 budget: Some(300),
-                explained: Some(370),
+                explained: Some(345),
                 goal: Some(200),
                 linux: Some(924),
                 ..ROW
