@@ -5,7 +5,7 @@
 //! handle names slot and generation, so that a closed handle names nothing, even when its slot is in use again. The slot's lock is a
 //! [`ksync::Keyed`], whose key is the handle: one atomic step compares and locks.
 //!
-//! A handle that was made from another is its child. A few relatives in one table are a [`family`], which the table alone knows. Where there
+//! A handle that was made from another is its child. A few relatives in one table are a *family*, which the table alone knows. Where there
 //! are more of them, or they are in several tables, a [`lineage`] knows them all, in whichever tables they are or on the way between
 //! two. [`Table::revoke`] closes all descendants of a handle. A handle without relatives needs no memory for them.
 //!
