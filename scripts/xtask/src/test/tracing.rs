@@ -12,8 +12,10 @@ use crate::qemu::outcome::Verdict;
 use crate::trace::check::{Summary, check};
 use crate::trace::{self, Tap};
 
-/// Clients and servers on all processors, more than the rings hold; then a program on each of them.
-const COMMAND: &str = "test kernel clients-on-all-processors; @all hello";
+/// Clients and servers on all processors, more than the rings hold. What waits for memory to come to rest at their end asks for the time
+/// again and again, on a slow host so often that the rings hold nothing else: so there are calls once more, and then a program on each
+/// processor.
+const COMMAND: &str = "test kernel clients-on-all-processors; bench ipc call-thread; @all hello";
 const CPUS: u32 = 4;
 
 /// Boots with a trace through the port: all kinds of events, which wrap around.
