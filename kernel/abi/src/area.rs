@@ -45,3 +45,25 @@ wire! {
         large,
     }
 }
+
+wire! {
+    /// A mapping, as `process_next_area` tells of it.
+    Entry {
+        /// Where it begins.
+        address,
+        /// Bytes.
+        len,
+        /// What it allows: [`READ`], [`WRITE`], [`EXECUTE`].
+        access,
+        /// The kind of its area.
+        kind,
+        /// Where in the area it begins.
+        offset,
+        /// Bytes of the whole area that have pages.
+        committed,
+        /// Bytes of the whole area, as a mapping sees it.
+        size,
+        /// The number of the area, as in [`crate::handle::Info::object`].
+        object,
+    }
+}

@@ -71,6 +71,11 @@ pub enum Kind {
         /// The greatest length, in bytes.
         max: u64,
     },
+    /// `room`: memory that the call writes to; two registers, the address and the length.
+    Room {
+        /// The greatest length, in bytes.
+        max: u64,
+    },
     /// `page`: an address in user space, a multiple of the page size.
     Page,
     /// `address`: an address in user space.
@@ -82,11 +87,18 @@ pub enum Kind {
         /// Names and values.
         bits: &'static [(&'static str, u64)],
     },
-    /// `below` and `choice`: a number below this one.
+    /// `below`: a number below this one.
     Below(
         /// The first number that is none.
         u64,
     ),
+    /// `choice`: one of the numbers of an enumeration.
+    Choice {
+        /// The first of them.
+        first: u64,
+        /// The first number after them.
+        end: u64,
+    },
     /// `tag`: what a message is and how long ([`crate::message::Tag`]); its words are in the registers that [`crate::message`] names.
     Tag,
     /// `rights`: a set of rights. Other bits mean nothing.
@@ -99,7 +111,7 @@ impl Kind {
     /// How many registers it takes.
     pub const fn registers(self) -> usize {
         match self {
-            Self::Bytes { .. } | Self::Text { .. } => 2,
+            Self::Bytes { .. } | Self::Text { .. } | Self::Room { .. } => 2,
             _ => 1,
         }
     }
@@ -113,12 +125,15 @@ impl Kind {
             Self::HandleAndRights { .. } => &[Error::BadHandle, Error::WrongType],
             Self::AnyHandle { .. } => &[Error::BadHandle, Error::AccessDenied],
             Self::Consumed => &[Error::BadHandle],
-            Self::Bytes { .. } | Self::Text { .. } => &[Error::BadAddress, Error::InvalidArgument],
+            Self::Bytes { .. } | Self::Text { .. } | Self::Room { .. } => {
+                &[Error::BadAddress, Error::InvalidArgument]
+            }
             Self::Page
             | Self::Address
             | Self::Size
             | Self::Bits { .. }
             | Self::Below(_)
+            | Self::Choice { .. }
             | Self::Tag => &[Error::InvalidArgument],
             Self::Rights | Self::Value => &[],
         }
@@ -257,6 +272,11 @@ macro_rules! kind {
             max: crate::$max as u64,
         }
     };
+    (room($max:ident)) => {
+        Kind::Room {
+            max: crate::$max as u64,
+        }
+    };
     (page) => {
         Kind::Page
     };
@@ -275,7 +295,10 @@ macro_rules! kind {
         Kind::Below(crate::$($count)+)
     };
     (choice($($choice:tt)+)) => {
-        Kind::Below(crate::$($choice)+::COUNT)
+        Kind::Choice {
+            first: crate::$($choice)+::FIRST,
+            end: crate::$($choice)+::FIRST + crate::$($choice)+::COUNT,
+        }
     };
     (tag) => {
         Kind::Tag

@@ -31,7 +31,7 @@ impl fmt::Display for FormattedCall {
             write!(f, "{}=", argument.name)?;
             let value = next();
             match argument.kind {
-                Kind::Bytes { .. } | Kind::Text { .. } => {
+                Kind::Bytes { .. } | Kind::Text { .. } | Kind::Room { .. } => {
                     write!(f, "{value:#x}+{:#x}", next())?;
                 }
                 Kind::Bits { bits } => format_bits(f, bits, value)?,
@@ -84,8 +84,8 @@ mod tests {
             "process_protect(process=0x1, address=0x0, len=0x0, access=READ|0x10000000000)"
         );
         assert_eq!(
-            shown(Sysno::SystemLogWrite, [7, 0x8000, 3, 0, 0, 0]),
-            "system_log_write(system=0x7, text=0x8000+0x3)"
+            shown(Sysno::SystemLogWrite, [7, 3, 0x8000, 3, 0, 0]),
+            "system_log_write(system=0x7, level=0x3, text=0x8000+0x3)"
         );
         assert_eq!(
             shown(Sysno::VmAreaInfo, [7, 0x8000, 3, 0, 0, 0]),

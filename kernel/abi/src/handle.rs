@@ -41,7 +41,7 @@ pub enum ObjectType {
     Resource,
     /// The use of an interrupt line.
     Interrupt,
-    /// The machine: its log and its statistics, a right each.
+    /// The machine: its log, its statistics, its power and more, a right each.
     System,
     /// The right to answer a call, once.
     Reply,
@@ -74,6 +74,22 @@ impl ObjectType {
             Self::Interrupt => 9,
             Self::Reply => 8,
         }
+    }
+}
+
+wire! {
+    /// A handle of some process, as `process_next_handle` tells of it.
+    Entry {
+        /// The slot in its table: the lower half of the handle.
+        index,
+        /// The handle.
+        handle,
+        /// Type of the object: [`ObjectType::number`].
+        kind,
+        /// What the handle allows: [`Rights`].
+        rights,
+        /// The number of the object, as in [`Info::object`].
+        object,
     }
 }
 
@@ -128,6 +144,7 @@ rights! {
     DUPLICATE = 0 of Process | Thread | VmArea | Event | Mailbox | Resource | Interrupt | System | Reply: "Make further handles.",
     TRANSFER = 1 of Process | Thread | VmArea | Event | Mailbox | Resource | Interrupt | System | Reply: "Give the handle to another process.",
     INSPECT = 2 of Process | Thread | VmArea | Resource | Interrupt: "Ask about the object.",
+    TRACE = 3 of System: "Record what the processors do, and read it.",
 
     KILL = 4 of Process | Thread: "End it.",
     MAP = 5 of Process: "Change its mappings.",
@@ -158,7 +175,13 @@ rights! {
     STATISTICS = 24 of System: "Ask for the statistics of memory and processors.",
     LOG_WRITE = 25 of System: "Write to the log.",
 
-    DEBUG = 26 of Thread: "Read and change its registers.",
+    DEBUG = 26 of Process | Thread: "Process: have its threads, read its memory. Thread: read and change its registers.",
+
+    LOG_READ = 27 of System: "Read the log.",
+    CONSOLE = 28 of System: "Say where the kernel shows its log.",
+    POWER = 29 of System: "Switch the machine off, restart it.",
+    DEVICES = 30 of System: "Ask for the devices that the firmware names.",
+    PROCESSES = 31 of System: "Get a handle of any process.",
 }
 
 impl Rights {

@@ -21,6 +21,8 @@ mod table;
 pub mod area;
 pub mod auxv;
 pub mod call;
+pub mod console;
+pub mod device;
 pub mod error;
 pub mod event;
 mod format;
@@ -28,11 +30,14 @@ pub mod framebuffer;
 pub mod futex;
 pub mod handle;
 pub mod interrupt;
+pub mod log;
 pub mod message;
+pub mod power;
 pub mod process;
 pub mod resource;
 pub mod statistics;
 pub mod thread;
+pub mod trace;
 
 pub use call::{CALLS, Call, Sysno};
 pub use error::Error;
@@ -41,7 +46,10 @@ pub use handle::{Handle, ObjectType, Rights};
 pub use wire::Wire;
 
 /// Version of this contract. It rises with every change that an existing program could notice.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
+
+/// Version of what a new process finds on its stack (`docs/process-initialisation.md`).
+pub const INIT_VERSION: u64 = 1;
 
 /// Bytes of a page: addresses, offsets and lengths of mappings are multiples of it.
 pub const PAGE_SIZE: u64 = 4096;
@@ -63,3 +71,12 @@ pub const NAME_MAX: usize = 32;
 
 /// The longest text that one `system_log_write` takes, in bytes.
 pub const LOG_WRITE_MAX: usize = 1024;
+
+/// The most bytes that one `system_log_read` or `system_trace_read` brings.
+pub const LOG_READ_MAX: usize = 64 * 1024;
+
+/// The most bytes that one `process_read` brings.
+pub const PROCESS_READ_MAX: usize = 64 * 1024;
+
+/// The longest list of kinds of events that `system_trace` takes, in bytes.
+pub const TRACE_KINDS_MAX: usize = 128;

@@ -117,7 +117,9 @@ pub enum Action {
 }
 
 impl Action {
-    /// How many actions there are; their numbers are those below.
+    /// The first of the numbers.
+    pub const FIRST: u64 = 0;
+    /// How many actions there are; their numbers are those from the first on.
     pub const COUNT: u64 = 2;
 
     /// The action with this number.

@@ -150,6 +150,26 @@ macro_rules! with_calls {
                 system: handle(System, STATISTICS),
                 processor: below(statistics::PROCESSORS),
             ) -> structure(statistics::Processor) fails InvalidArgument;
+            /// Returns a handle of the process with a number, with INSPECT, KILL, DEBUG, DUPLICATE and TRANSFER; `NotReady` when none
+            /// with threads has it.
+            0x40 ProcessOpen process_open(system: handle(System, PROCESSES), number: value) -> handle
+                fails NotReady | OutOfMemory | TooMany;
+            /// Returns a handle of the thread of a process with a number; `NotReady` when none has it.
+            0x41 ProcessThread process_thread(process: handle(Process, DEBUG), number: value) -> handle
+                fails NotReady | OutOfMemory | TooMany;
+            /// Copies memory of a process from an address on; returns how many bytes: fewer than asked for where the next page cannot be
+            /// read, `NotMapped` if that is the first one. `NotSupported` if it is a device's.
+            0x42 ProcessRead process_read(
+                process: handle(Process, DEBUG),
+                address: address,
+                buffer: room(PROCESS_READ_MAX),
+            ) -> value fails NotMapped | NotSupported | OutOfMemory | OverLimit | Ended;
+            /// Tells about the first handle of a process whose slot is `from` or more; `NotReady` when there is none.
+            0x43 ProcessNextHandle process_next_handle(process: handle(Process, INSPECT), from: value) -> structure(handle::Entry)
+                fails NotReady;
+            /// Tells about the first mapping of a process that ends behind the address `from`; `NotReady` when there is none.
+            0x44 ProcessNextArea process_next_area(process: handle(Process, INSPECT), from: value) -> structure(area::Entry)
+                fails NotReady;
         }
 
         /// Threads.
@@ -267,6 +287,13 @@ macro_rules! with_calls {
             /// `PeerClosed`.
             0x9a ReplyAnswer reply_answer(reply: handle(Reply, ANSWER), message: tag) -> nothing
                 fails NotReady | PeerClosed | NotTaken | BadAddress;
+            /// Sets bits of an event when nobody can receive from the mailbox any more; at once if so. Each process has bindings of its own, one for
+            /// each of 8 events at the most; no event, with `bits` 0, unbinds all of the caller's.
+            0x9b MailboxOnClosed mailbox_on_closed(
+                mailbox: handle(Mailbox, CALL),
+                event: optional_handle(Event, SIGNAL),
+                bits: value,
+            ) -> nothing fails InvalidArgument | OutOfMemory | TooMany;
         }
 
         /// Resources: ranges of what the machine has, from which drivers get what they need.
@@ -308,11 +335,57 @@ macro_rules! with_calls {
         group System {
             /// Tells about the machine's memory and processors.
             0xc0 SystemStatistics system_statistics(system: handle(System, STATISTICS)) -> structure(statistics::Statistics);
-            /// Writes a text (UTF-8; other bytes are replaced) to the log, one record per line.
-            0xc1 SystemLogWrite system_log_write(system: handle(System, LOG_WRITE), text: bytes(LOG_WRITE_MAX)) -> nothing;
+            /// Writes a text (UTF-8; other bytes are replaced) to the log, one record per line, with the name of the process as the target.
+            0xc1 SystemLogWrite system_log_write(
+                system: handle(System, LOG_WRITE),
+                level: choice(log::Level),
+                text: bytes(LOG_WRITE_MAX),
+            ) -> nothing;
             /// Tells about the screen that the boot loader has set up; `NotSupported` without one.
             0xc2 SystemFramebuffer system_framebuffer(system: handle(System, STATISTICS)) -> structure(framebuffer::Framebuffer)
                 fails NotSupported;
+            /// Copies records of the log with the number `from` or more, as [`abi::log`] has them, as many whole ones as there is room for;
+            /// returns how many bytes: 0 when there is none. `InvalidArgument` when there is no room for the first one.
+            0xc3 SystemLogRead system_log_read(
+                system: handle(System, LOG_READ),
+                from: value,
+                buffer: room(LOG_READ_MAX),
+            ) -> value;
+            /// Sets bits of an event when there is a record that was not read: once, and then not until the log was read; at once if there
+            /// is one. Instead of those of an earlier call, whoever made it. No event, with `bits` 0, unbinds.
+            0xc4 SystemLogOnRecord system_log_on_record(
+                system: handle(System, LOG_READ),
+                event: optional_handle(Event, SIGNAL),
+                bits: value,
+            ) -> nothing fails InvalidArgument;
+            /// Says on which of its consoles the kernel shows the log. What it does not show it on is for programs: the ports of COM1, and the
+            /// memory of the screen. A panic is shown on all.
+            0xc5 SystemSetConsole system_set_console(
+                system: handle(System, CONSOLE),
+                consoles: bits(console: SERIAL | SCREEN),
+            ) -> nothing;
+            /// Switches the machine off, or restarts it. An emulator is told the status. Returns only when it is not possible.
+            0xc6 SystemPower system_power(system: handle(System, POWER), action: choice(power::Action), status: value) -> nothing
+                fails NotSupported;
+            /// Tells about a device that the firmware names, by its place among them; `NotReady` beyond the last one. They are looked for once, by
+            /// the first who asks.
+            0xc7 SystemDevice system_device(system: handle(System, DEVICES), index: value) -> structure(device::Device)
+                fails NotReady | OutOfMemory | Ended;
+            /// Begins or ends to record what the processors do. `kinds` is a list as on the kernel's command line; empty for all.
+            /// `events` is how many each processor keeps; 0 for the usual number. Both count for START only.
+            0xc8 SystemTrace system_trace(
+                system: handle(System, TRACE),
+                action: choice(trace::Action),
+                kinds: text(TRACE_KINDS_MAX),
+                events: value,
+            ) -> nothing fails NotReady | OutOfMemory;
+            /// Copies what was recorded: the word where to read on, [`abi::trace::END`] at the end, then bytes of the trace from `from` on, which is
+            /// [`abi::trace::BEGIN`] or such a word. Returns how many bytes, that word included. `NotReady` while it records.
+            0xc9 SystemTraceRead system_trace_read(
+                system: handle(System, TRACE),
+                from: value,
+                buffer: room(LOG_READ_MAX),
+            ) -> value fails NotReady;
         }
 
         /// Interrupts of devices, for their drivers.

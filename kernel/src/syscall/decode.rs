@@ -92,6 +92,31 @@ impl UserBytes {
     }
 }
 
+/// Memory of the caller that a call writes to; not longer than the table says. It is checked when it is written.
+pub struct Room {
+    address: u64,
+    len: usize,
+}
+
+impl Room {
+    /// How many bytes there is room for.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Writes bytes from `offset` on, as many as there is room for.
+    ///
+    /// # Errors
+    /// `BadAddress`; a part may then have been written.
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> Result<(), Error> {
+        let room = self.len.saturating_sub(offset);
+        let bytes = bytes.get(..room).unwrap_or(bytes);
+        let at = self.address.checked_add(offset as u64);
+        let at = at.ok_or(Error::BadAddress)?;
+        usercopy::write(at, bytes).map_err(|_| Error::BadAddress)
+    }
+}
+
 /// Memory of the caller that a structure is written to.
 pub struct Place<T> {
     address: u64,
@@ -204,6 +229,15 @@ pub fn bytes(address: u64, len: u64, max: usize) -> Result<UserBytes, Error> {
     }
 }
 
+/// Room of at most `max` bytes.
+#[inline(always)]
+pub fn room(address: u64, len: u64, max: usize) -> Result<Room, Error> {
+    match usize::try_from(len) {
+        Ok(len) if len <= max => Ok(Room { address, len }),
+        _ => Err(Error::InvalidArgument),
+    }
+}
+
 /// The place of a structure of words.
 #[inline(always)]
 pub fn place<T: Wire>(address: u64) -> Result<Place<T>, Error> {
@@ -242,6 +276,7 @@ macro_rules! argument_type {
     (consumed) => { ::abi::Handle };
     (bytes($max:ident)) => { $crate::syscall::decode::UserBytes };
     (text($max:ident)) => { $crate::syscall::decode::UserBytes };
+    (room($max:ident)) => { $crate::syscall::decode::Room };
     (page) => { u64 };
     (address) => { u64 };
     (size) => { $crate::syscall::decode::Size };
@@ -281,6 +316,10 @@ macro_rules! decode {
     ($caller:ident, $registers:ident, text($max:ident)) => {
         decode!($caller, $registers, bytes($max))
     };
+    ($caller:ident, $registers:ident, room($max:ident)) => {{
+        let address = $registers.next();
+        $crate::syscall::decode::room(address, $registers.next(), ::abi::$max)
+    }};
     ($caller:ident, $registers:ident, page) => {{
         let page: u64 = $registers.next();
         let holds = page.is_multiple_of(::abi::PAGE_SIZE) && page <= ::abi::USER_END;

@@ -183,6 +183,15 @@ impl Mailboxes for Caller<'_> {
         reply.answer()
     }
 
+    fn mailbox_on_closed(
+        self,
+        _mailbox: objects::Mailbox,
+        event: Option<objects::Event>,
+        bits: u64,
+    ) -> Result<(), Error> {
+        binding(event, bits).map(drop)
+    }
+
     fn mailbox_on_readable(
         self,
         mailbox: objects::Mailbox,

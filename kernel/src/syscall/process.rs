@@ -6,7 +6,7 @@ use abi::thread::Info;
 use abi::{Error, Handle, NAME_MAX, ObjectType, Rights as HandleRights, area as access_bits};
 use kaddr::{PAGE_SHIFT, PAGE_SIZE};
 
-use super::decode::{Place, Size, UserBytes, Written, objects};
+use super::decode::{Place, Room, Size, UserBytes, Written, objects};
 use super::dispatch::{Caller, Processes};
 use super::mapping_error;
 use crate::arch::current::percpu;
@@ -14,6 +14,13 @@ use crate::object::{Binding, Object};
 use crate::process::{Exit, Process};
 use crate::sched::usage;
 use crate::vm::{Account, Rights};
+
+/// What a handle of a process allows that was opened by its number.
+const OPENED_RIGHTS: HandleRights = HandleRights::INSPECT
+    .union(HandleRights::KILL)
+    .union(HandleRights::DEBUG)
+    .union(HandleRights::DUPLICATE)
+    .union(HandleRights::TRANSFER);
 
 impl Processes for Caller<'_> {
     fn process_create(self, name: UserBytes) -> Result<Handle, Error> {
@@ -90,6 +97,42 @@ impl Processes for Caller<'_> {
     ) -> Result<Written, Error> {
         let thread = target.next_thread(from).ok_or(Error::NotReady)?;
         place.write(super::thread::info(&thread))
+    }
+
+    fn process_open(self, _: objects::System, number: u64) -> Result<Handle, Error> {
+        let process = Process::next(number).filter(|process| process.id() == number);
+        let process = process.ok_or(Error::NotReady)?;
+        self.0.add_handle(Object::Process(process), OPENED_RIGHTS)
+    }
+
+    fn process_thread(self, target: objects::Process, number: u64) -> Result<Handle, Error> {
+        let thread = target.next_thread(number);
+        let thread = thread.filter(|thread| thread.id == number);
+        let object = Object::Thread(thread.ok_or(Error::NotReady)?);
+        self.0
+            .add_handle(object, HandleRights::of(ObjectType::Thread))
+    }
+
+    fn process_read(self, _: objects::Process, _: u64, _: Room) -> Result<u64, Error> {
+        Err(Error::NotMapped)
+    }
+
+    fn process_next_handle(
+        self,
+        _: objects::Process,
+        _: u64,
+        _: Place<abi::handle::Entry>,
+    ) -> Result<Written, Error> {
+        Err(Error::NotReady)
+    }
+
+    fn process_next_area(
+        self,
+        _: objects::Process,
+        _: u64,
+        _: Place<access_bits::Entry>,
+    ) -> Result<Written, Error> {
+        Err(Error::NotReady)
     }
 
     fn processor_usage(

@@ -1,14 +1,18 @@
 //! Calls on the machine.
 
+use abi::device::Device;
 use abi::framebuffer::Framebuffer;
+use abi::log::Level;
+use abi::power::Action;
 use abi::{Error, LOG_WRITE_MAX, statistics::Statistics};
 
-use super::decode::{Place, UserBytes, Written, objects};
+use super::decode::{Place, Room, UserBytes, Written, objects};
 use super::dispatch::{Caller, System};
 use crate::arch::current::{percpu, shootdown};
 use crate::boot;
 use crate::console;
 use crate::mm::{self, Purpose};
+use crate::power;
 
 impl System for Caller<'_> {
     fn system_statistics(
@@ -55,18 +59,73 @@ impl System for Caller<'_> {
         })
     }
 
-    fn system_log_write(self, _: objects::System, text: UserBytes) -> Result<(), Error> {
+    fn system_log_read(self, _: objects::System, _from: u64, _buffer: Room) -> Result<u64, Error> {
+        Ok(0)
+    }
+
+    fn system_log_on_record(
+        self,
+        _: objects::System,
+        event: Option<objects::Event>,
+        bits: u64,
+    ) -> Result<(), Error> {
+        super::process::binding(event, bits).map(drop)
+    }
+
+    fn system_set_console(self, _: objects::System, _consoles: u64) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn system_power(self, _: objects::System, action: Action, status: u64) -> Result<(), Error> {
+        match action {
+            Action::Off => power::off(status),
+            Action::Restart => power::restart(),
+        }
+    }
+
+    fn system_device(
+        self,
+        _: objects::System,
+        _index: u64,
+        _place: Place<Device>,
+    ) -> Result<Written, Error> {
+        Err(Error::NotReady)
+    }
+
+    fn system_trace(
+        self,
+        _: objects::System,
+        _action: abi::trace::Action,
+        _kinds: UserBytes,
+        _events: u64,
+    ) -> Result<(), Error> {
+        Err(Error::NotReady)
+    }
+
+    fn system_trace_read(self, _: objects::System, _: u64, _: Room) -> Result<u64, Error> {
+        Err(Error::NotReady)
+    }
+
+    fn system_log_write(
+        self,
+        _: objects::System,
+        level: Level,
+        text: UserBytes,
+    ) -> Result<(), Error> {
         let mut buffer = [0u8; LOG_WRITE_MAX];
         let bytes = text.read(&mut buffer)?;
+        let level = match level {
+            Level::Error => log::Level::Error,
+            Level::Warn => log::Level::Warn,
+            Level::Info => log::Level::Info,
+            Level::Debug => log::Level::Debug,
+            Level::Trace => log::Level::Trace,
+        };
         for line in bytes
             .split(|&byte| byte == b'\n')
             .filter(|line| !line.is_empty())
         {
-            console::write(
-                log::Level::Info,
-                self.0.name(),
-                format_args!("{}", Lossy(line)),
-            );
+            console::write(level, self.0.name(), format_args!("{}", Lossy(line)));
         }
         Ok(())
     }

@@ -93,11 +93,12 @@ take reserved numbers of their group; no number is used again for another call.
 |---|---|---|
 | handle | of an object of the type named, with the right named | `BadHandle`, `WrongType`, `AccessDenied`, looked for in this order |
 | bytes, text | address and length of readable memory, in two registers; text is UTF-8 | `BadAddress`, `InvalidArgument` |
+| room | address and length of memory that the call writes to, in two registers | `BadAddress`, `InvalidArgument` |
 | page | an address in user space, at most {:#x}, and a multiple of {} | `InvalidArgument` |
 | address | an address in user space, at most {:#x} | `InvalidArgument` |
 | size | bytes, a multiple of {} | `InvalidArgument` |
 | bits | a set of the bits named, no others | `InvalidArgument` |
-| number below n | one of the numbers from 0 on | `InvalidArgument` |
+| number below n, from m to n | one of the numbers from 0 or m on | `InvalidArgument` |
 | place | the address, a multiple of 8, that a structure is written to | `BadAddress` |
 | rights | a set of rights; other bits mean nothing | |
 | value | any number | |
@@ -214,6 +215,7 @@ fn kind(kind: Kind) -> String {
         Kind::Consumed => "handle of any type".into(),
         Kind::Bytes { max } => format!("bytes, at most {max}"),
         Kind::Text { max } => format!("text, at most {max} bytes"),
+        Kind::Room { max } => format!("room, at most {max} bytes"),
         Kind::Page => "page".into(),
         Kind::Address => "address".into(),
         Kind::Size => "size".into(),
@@ -225,6 +227,7 @@ fn kind(kind: Kind) -> String {
             format!("bits: {}", bits.join(", "))
         }
         Kind::Below(count) => format!("number below {count}"),
+        Kind::Choice { first, end } => format!("number from {first} to {}", end - 1),
         Kind::Tag => "tag of a message".into(),
         Kind::Rights => "rights".into(),
         Kind::Value => "value".into(),

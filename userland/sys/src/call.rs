@@ -76,8 +76,12 @@ arguments! {
     Option<Handle>: |handle| handle.map_or(0, |handle| handle.0);
     Rights: |rights| u64::from(rights.0);
     abi::process::Action: |action| action as u64;
+    abi::power::Action: |action| action as u64;
+    abi::trace::Action: |action| action as u64;
+    abi::log::Level: |level| level as u64;
     abi::message::Tag: |tag| tag.0;
     &[u8]: |bytes| bytes.as_ptr() as u64, bytes.len() as u64;
+    &mut [u8]: |bytes| bytes.as_mut_ptr() as u64, bytes.len() as u64;
     &str: |text| text.as_ptr() as u64, text.len() as u64;
 }
 
@@ -90,6 +94,7 @@ macro_rules! argument_type {
     (consumed) => { Handle };
     (bytes $parameters:tt) => { &[u8] };
     (text $parameters:tt) => { &str };
+    (room $parameters:tt) => { &mut [u8] };
     (page) => { u64 };
     (address) => { u64 };
     (size) => { u64 };
@@ -119,6 +124,7 @@ macro_rules! argument_text {
         concat!("at most [`abi::", stringify!($max), "`] bytes, or else `InvalidArgument`")
     };
     (text($max:ident)) => { argument_text!(bytes($max)) };
+    (room($max:ident)) => { argument_text!(bytes($max)) };
     (page) => { "an address in user space, a multiple of the page size, or else `InvalidArgument`" };
     (address) => { "an address in user space, or else `InvalidArgument`" };
     (size) => { "bytes, a multiple of the page size, or else `InvalidArgument`" };
@@ -127,7 +133,7 @@ macro_rules! argument_text {
             ", or else `InvalidArgument`")
     };
     (below($($count:tt)+)) => { concat!("below [`abi::", stringify!($($count)+), "`], or else `InvalidArgument`") };
-    (choice $parameters:tt) => { "what shall be done" };
+    (choice $parameters:tt) => { "one of the enumeration" };
     (tag) => { "label and number of words" };
     (rights) => { "a set of rights" };
     (value) => { "a number" };

@@ -32,7 +32,8 @@ impl fmt::Write for Log {
                 len -= 1;
             }
             let (piece, tail) = rest.split_at(len);
-            call::system_log_write(self.0, piece.as_bytes()).map_err(|_| fmt::Error)?;
+            call::system_log_write(self.0, abi::log::Level::Info, piece.as_bytes())
+                .map_err(|_| fmt::Error)?;
             rest = tail;
         }
         Ok(())
@@ -103,7 +104,7 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let mut line = Line::new();
     let _ = write!(line, "panic: {info}");
     if let Some(system) = start::system() {
-        let _ = call::system_log_write(system, line.as_bytes());
+        let _ = call::system_log_write(system, abi::log::Level::Error, line.as_bytes());
     }
     call::process_exit(101)
 }

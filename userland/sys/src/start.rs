@@ -75,7 +75,7 @@ impl Context {
         // A line that is too long is cut; there is nobody to tell.
         let _ = line.write_fmt(text);
         if let Some(system) = self.system {
-            let _ = crate::call::system_log_write(system, line.as_bytes());
+            let _ = crate::call::system_log_write(system, abi::log::Level::Info, line.as_bytes());
         }
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! So calls that would end the caller are safe to make: they are never made with right arguments only.
 
+use core::sync::atomic::AtomicU64;
+
 use sys::abi::call::{Argument, Kind, Output};
 use sys::abi::{CALLS, Call, Error, Handle, ObjectType, PAGE_SIZE, Rights, USER_END};
 use sys::{Context, call};
@@ -14,6 +16,8 @@ use crate::{Report, expect};
 const NOISE: u64 = 0xdead_beef_dead_beef;
 /// Right content for memory that a call reads: the log has no empty lines.
 const TEXT: &[u8] = b"\n";
+/// Memory that calls write to.
+static ROOM: [AtomicU64; 8192] = [const { AtomicU64::new(0) }; 8192];
 /// A page that can be read but not written to.
 static CONSTANT: [u64; 64] = [1; 64];
 
@@ -42,7 +46,7 @@ struct Subject<'a> {
     call: &'a Call,
     good: [u64; 6],
     world: &'a World,
-    place: &'a [u64; 32],
+    place: &'a [u64; 64],
 }
 
 /// Makes every call with every wrong argument.
@@ -51,7 +55,7 @@ pub fn all(report: &mut Report<'_>, context: &Context) {
         Ok(world) => world,
         Err(error) => return report.check(false, format_args!("no world: {error}")),
     };
-    let place = [0u64; 32];
+    let place = [0u64; 64];
     let before = report.passed + report.failed;
     for call in CALLS {
         let subject = Subject::new(call, &world, &place);
@@ -73,7 +77,7 @@ pub fn all(report: &mut Report<'_>, context: &Context) {
 }
 
 impl<'a> Subject<'a> {
-    fn new(call: &'a Call, world: &'a World, place: &'a [u64; 32]) -> Self {
+    fn new(call: &'a Call, world: &'a World, place: &'a [u64; 64]) -> Self {
         let mut good = [NOISE; 6];
         let mut register = 0;
         for argument in call.arguments {
@@ -86,10 +90,17 @@ impl<'a> Subject<'a> {
                     good[register + 1] = TEXT.len() as u64;
                     TEXT.as_ptr() as u64
                 }
-                Kind::Page | Kind::Address => 0x50_0000,
+                Kind::Room { max } => {
+                    good[register + 1] = max;
+                    ROOM.as_ptr() as u64
+                }
+                Kind::Page => 0x50_0000,
+                // Something can be read there in the child.
+                Kind::Address => world.page_of_child(),
                 Kind::Size => PAGE_SIZE,
                 Kind::Bits { bits } => bits.first().map_or(0, |bit| bit.1),
                 Kind::Below(_) => 0,
+                Kind::Choice { first, .. } => first,
                 Kind::Tag => 0,
                 Kind::Rights | Kind::Value => 1,
             };
@@ -166,6 +177,7 @@ impl<'a> Subject<'a> {
                 self.refused(report, register, 0, Some(Error::BadHandle));
             }
             Kind::Bytes { max } | Kind::Text { max } => self.memory(report, register, max),
+            Kind::Room { max } => self.room(report, register, max),
             Kind::Page => {
                 for page in [1, 8, PAGE_SIZE - 1, PAGE_SIZE + 1, USER_END - 1] {
                     self.refused(report, register, page, invalid);
@@ -193,6 +205,13 @@ impl<'a> Subject<'a> {
             Kind::Below(count) => {
                 let numbers = [count, count + 1, 1 << 8, 1 << 32, 1 << 63, u64::MAX];
                 for number in numbers.into_iter().filter(|number| *number >= count) {
+                    self.refused(report, register, number, invalid);
+                }
+            }
+            Kind::Choice { first, end } => {
+                let numbers = [end, end + 1, 1 << 8, 1 << 32, 1 << 63, u64::MAX];
+                let before = first.checked_sub(1);
+                for number in numbers.into_iter().chain(before) {
                     self.refused(report, register, number, invalid);
                 }
             }
@@ -300,6 +319,38 @@ impl<'a> Subject<'a> {
         ] {
             with(good, len, Some(Error::InvalidArgument));
         }
+    }
+
+    /// An address and a length that a call writes to. How much it writes is its own business, at least a word if it may.
+    fn room(&self, report: &mut Report<'_>, register: usize, max: u64) {
+        let mut with = |address: u64, len: u64, wanted| {
+            let mut registers = self.good;
+            registers[register] = address;
+            registers[register + 1] = len;
+            self.refused_with(report, registers, Some(wanted));
+        };
+        let end = self.world.page_end();
+        let constant = CONSTANT.as_ptr() as u64;
+        for address in BAD_ADDRESSES.into_iter().chain([end, end - 1, constant]) {
+            with(address, max, Error::BadAddress);
+        }
+        let good = self.good[register];
+        for len in [
+            max + 1,
+            1 << 31,
+            1 << 32,
+            1 << 32 | 1,
+            1 << 47,
+            1 << 63,
+            u64::MAX - good,
+            u64::MAX,
+        ] {
+            with(good, len, Error::InvalidArgument);
+        }
+        let untouched = CONSTANT
+            .iter()
+            .all(|word| core::hint::black_box(*word) == 1);
+        report.check(untouched, format_args!("constants were written to"));
     }
 
     /// An address that a call writes a structure to.

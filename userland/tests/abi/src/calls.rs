@@ -1,5 +1,6 @@
 //! Every call with good arguments, numbers that are none, and handles that are none.
 
+use sys::abi::log::Level;
 use sys::abi::{self, Error, Handle, Sysno};
 use sys::{Context, call};
 
@@ -58,9 +59,9 @@ pub fn good(report: &mut Report<'_>, context: &Context) {
     let system = context.system().map_or(0, |handle| handle.0);
     let text = [
         system,
+        Level::Info as u64,
         TEXT.as_ptr() as u64,
         TEXT.len() as u64,
-        NOISE,
         NOISE,
         NOISE,
     ];
@@ -122,7 +123,14 @@ pub fn handles(report: &mut Report<'_>, context: &Context) {
     let with = |handle: u64| {
         call::raw(
             Sysno::SystemLogWrite as u64,
-            [handle, TEXT.as_ptr() as u64, TEXT.len() as u64, 0, 0, 0],
+            [
+                handle,
+                Level::Info as u64,
+                TEXT.as_ptr() as u64,
+                TEXT.len() as u64,
+                0,
+                0,
+            ],
         )
     };
     let (index, generation) = (system.index(), system.generation());
@@ -183,7 +191,7 @@ pub fn handles(report: &mut Report<'_>, context: &Context) {
     );
     // The handle is looked at before the memory: a wrong one tells nothing about addresses.
     for address in [0, 0xffff_ffff_8000_0000] {
-        let result = call::raw(Sysno::SystemLogWrite as u64, [0, address, 1, 0, 0, 0]);
+        let result = call::raw(Sysno::SystemLogWrite as u64, [0, 3, address, 1, 0, 0]);
         expect!(
             report,
             result,

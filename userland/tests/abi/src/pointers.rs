@@ -1,5 +1,6 @@
 //! Memory ranges that a call must refuse, and those next to them that it must take.
 
+use sys::abi::log::Level;
 use sys::abi::{Error, LOG_WRITE_MAX, Sysno};
 use sys::{Context, call};
 
@@ -24,7 +25,7 @@ pub fn all(report: &mut Report<'_>, context: &Context) {
     let write = |address: u64, len: u64| {
         call::raw(
             Sysno::SystemLogWrite as u64,
-            [system.0, address, len, 0, 0, 0],
+            [system.0, Level::Info as u64, address, len, 0, 0],
         )
     };
     let text = [EMPTY; LOG_WRITE_MAX + 1];

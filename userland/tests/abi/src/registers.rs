@@ -20,6 +20,7 @@ const RCX: usize = 2;
 const RDX: usize = 3;
 const RSI: usize = 4;
 const RDI: usize = 5;
+const R10: usize = 9;
 const R11: usize = 10;
 
 /// What goes into a system call and what comes back. Static: when the call returns no register points anywhere.
@@ -114,13 +115,15 @@ fn pattern(index: usize) -> u64 {
 fn check(
     report: &mut Report<'_>,
     number: u64,
-    arguments: [u64; 3],
+    arguments: [u64; 4],
     flags: u64,
     stack: u64,
 ) -> (u64, u64) {
     let mut before: [u64; COUNT] = core::array::from_fn(pattern);
-    [before[RAX], before[RDI], before[RSI], before[RDX]] =
-        [number, arguments[0], arguments[1], arguments[2]];
+    before[RAX] = number;
+    for (register, argument) in [RDI, RSI, RDX, R10].into_iter().zip(arguments) {
+        before[register] = argument;
+    }
     for (place, value) in PROBE.registers.iter().zip(before) {
         place.store(value, Ordering::SeqCst);
     }
@@ -168,28 +171,32 @@ pub fn all(report: &mut Report<'_>, context: &Context) {
     let calls = [
         (
             Sysno::AbiVersion as u64,
-            [1, 2, 3],
+            [1, 2, 3, 4],
             Ok(Some(sys::abi::VERSION)),
         ),
-        (Sysno::ThreadYield as u64, [1, 2, 3], Ok(Some(0))),
-        (Sysno::ClockRead as u64, [1, 2, 3], Ok(None)),
-        (Sysno::SystemLogWrite as u64, [system, text, 1], Ok(Some(0))),
+        (Sysno::ThreadYield as u64, [1, 2, 3, 4], Ok(Some(0))),
+        (Sysno::ClockRead as u64, [1, 2, 3, 4], Ok(None)),
         (
             Sysno::SystemLogWrite as u64,
-            [system, 0, 1],
+            [system, 3, text, 1],
+            Ok(Some(0)),
+        ),
+        (
+            Sysno::SystemLogWrite as u64,
+            [system, 3, 0, 1],
             Err(Error::BadAddress),
         ),
         (
             Sysno::SystemLogWrite as u64,
-            [system, text, u64::MAX],
+            [system, 3, text, u64::MAX],
             Err(Error::InvalidArgument),
         ),
         (
             Sysno::SystemLogWrite as u64,
-            [0, text, 1],
+            [0, 3, text, 1],
             Err(Error::BadHandle),
         ),
-        (u64::MAX, [1, 2, 3], Err(Error::UnknownCall)),
+        (u64::MAX, [1, 2, 3, 4], Err(Error::UnknownCall)),
     ];
     let own = &raw const system as u64;
     let flags = [

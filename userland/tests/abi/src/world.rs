@@ -29,6 +29,7 @@ pub struct World {
     caller: Handle,
     called: Handle,
     page: u64,
+    page_of_child: u64,
 }
 
 /// The stack of the thread that waits for an answer.
@@ -79,6 +80,7 @@ impl World {
         // Nothing may follow the page.
         call::process_unmap(own, page + PAGE_SIZE, PAGE_SIZE)?;
         call::vm_area_commit(area, 0, PAGE_SIZE)?;
+        let page_of_child = call::process_map(child, area, 0, 0, PAGE_SIZE, area::READ)?;
         // Somebody who waits for an answer that others can give.
         let called = call::mailbox_create()?;
         let top = STACK.0.get() as u64 + size_of::<Stack>() as u64;
@@ -99,6 +101,7 @@ impl World {
             memory,
             interrupt,
             page,
+            page_of_child,
         })
     }
 
@@ -120,6 +123,11 @@ impl World {
     /// The first address after the page; nothing is mapped there.
     pub fn page_end(&self) -> u64 {
         self.page + PAGE_SIZE
+    }
+
+    /// An address at which the child has something that it may read.
+    pub fn page_of_child(&self) -> u64 {
+        self.page_of_child
     }
 
     /// A further handle of an object, without some of its rights.

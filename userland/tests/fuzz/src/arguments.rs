@@ -72,7 +72,9 @@ pub fn arguments(random: &mut Random, pool: &Pool, call: &Call) -> [u64; 6] {
             | Kind::HandleAndRights { .. }
             | Kind::AnyHandle { .. }
             | Kind::Consumed => [pool.handle(random), 0],
-            Kind::Bytes { .. } | Kind::Text { .. } => [address(random), len(random)],
+            Kind::Bytes { .. } | Kind::Text { .. } | Kind::Room { .. } => {
+                [address(random), len(random)]
+            }
             Kind::Page | Kind::Address => [address(random), 0],
             Kind::Size => [size(random), 0],
             Kind::Bits { bits } => [
@@ -80,6 +82,7 @@ pub fn arguments(random: &mut Random, pool: &Pool, call: &Call) -> [u64; 6] {
                 0,
             ],
             Kind::Below(limit) => [random.below(limit + 1 + limit / 8), 0],
+            Kind::Choice { first, end } => [first + random.below(end - first + 1), 0],
             Kind::Tag => [tag(random), 0],
             Kind::Rights => [
                 random.one_of(&[u64::from(u32::MAX), random.clone().any() >> 32]),

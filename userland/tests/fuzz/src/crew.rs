@@ -209,8 +209,15 @@ impl Crew<'_> {
         let thread = call::thread_create(victim, PAGE_SIZE, 0, 0, ANY_CPU, 0)?;
         Ok([
             lend(process, Rights::ALL)?,
-            // Not to the log: nobody could read it.
-            lend(self.system, Rights::STATISTICS.union(Rights::TRANSFER))?,
+            // Not to write to the log: nobody could read it. Neither to get at other processes: the crew is one.
+            lend(
+                self.system,
+                Rights::STATISTICS
+                    .union(Rights::LOG_READ)
+                    .union(Rights::DEVICES)
+                    .union(Rights::TRACE)
+                    .union(Rights::TRANSFER),
+            )?,
             lend(area, Rights::ALL)?,
             lend(event, Rights::ALL)?,
             lend(mailbox, Rights::ALL)?,
