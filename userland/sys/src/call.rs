@@ -1,7 +1,5 @@
 //! One function for each system call, generated from the kernel's table.
 
-use core::arch::asm;
-
 use abi::{Error, Handle, Rights};
 
 /// Makes a system call by its raw number: for tests of the kernel's checks.
@@ -10,31 +8,47 @@ use abi::{Error, Handle, Rights};
 /// What the kernel says.
 #[inline(always)]
 pub fn raw(number: u64, arguments: [u64; 6]) -> Result<u64, Error> {
-    let error: u64;
-    let value: u64;
-    let [a0, a1, a2, a3, a4, a5] = arguments;
-    // SAFETY: the instruction enters the kernel, which changes RAX, RDX, RCX and R11 only, and user memory only where an
-    // argument says so; whoever names memory of Rust objects here gives a pointer that may be written through.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number => error,
-            in("rdi") a0,
-            in("rsi") a1,
-            inlateout("rdx") a2 => value,
-            in("r10") a3,
-            in("r8") a4,
-            in("r9") a5,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    match Error::from_number(error) {
-        None if error == 0 => Ok(value),
-        // A newer kernel may know errors that this program does not.
-        None => Err(Error::InvalidArgument),
-        Some(error) => Err(error),
+    trap::call(number, arguments)
+}
+
+#[cfg(not(target_os = "none"))]
+use crate::host as trap;
+
+/// The instruction that enters the kernel.
+#[cfg(target_os = "none")]
+mod trap {
+    use core::arch::asm;
+
+    use abi::Error;
+
+    #[inline(always)]
+    pub fn call(number: u64, arguments: [u64; 6]) -> Result<u64, Error> {
+        let error: u64;
+        let value: u64;
+        let [a0, a1, a2, a3, a4, a5] = arguments;
+        // SAFETY: the instruction enters the kernel, which changes RAX, RDX, RCX and R11 only, and user memory only where an
+        // argument says so; whoever names memory of Rust objects here gives a pointer that may be written through.
+        unsafe {
+            asm!(
+                "syscall",
+                inlateout("rax") number => error,
+                in("rdi") a0,
+                in("rsi") a1,
+                inlateout("rdx") a2 => value,
+                in("r10") a3,
+                in("r8") a4,
+                in("r9") a5,
+                lateout("rcx") _,
+                lateout("r11") _,
+                options(nostack),
+            );
+        }
+        match Error::from_number(error) {
+            None if error == 0 => Ok(value),
+            // A newer kernel may know errors that this program does not.
+            None => Err(Error::InvalidArgument),
+            Some(error) => Err(error),
+        }
     }
 }
 

@@ -59,10 +59,9 @@ impl Drop for Clock {
 /// # Errors
 /// As the calls that narrow and grant; `NotReady` without the resource.
 pub fn grant(context: &Context) -> Result<(), Error> {
-    let (ports, own) = (context.ports(), context.own());
-    let (ports, own) = ports.zip(own).ok_or(Error::NotReady)?;
+    let ports = context.ports().ok_or(Error::NotReady)?;
     let ports = call::resource_narrow(ports, u64::from(INDEX), PORTS)?;
-    let granted = call::resource_grant_ports(ports, own);
+    let granted = call::resource_grant_ports(ports, context.own());
     call::handle_close(ports)?;
     granted
 }

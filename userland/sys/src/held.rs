@@ -5,7 +5,7 @@ use core::fmt;
 use abi::process::Usage;
 use abi::{Handle, NAME_MAX};
 
-use crate::{Context, call, println};
+use crate::{Context, call, log_line};
 
 /// How long what was held may take to come back, in nanoseconds.
 const SETTLE_NS: u64 = 5_000_000_000;
@@ -98,7 +98,7 @@ impl LeakCheck {
         };
         let after = Held::settled(self.system, &before);
         if after.is_more_than(&before) {
-            println!(context, "round {round}: before {before}; after {after}");
+            log_line!(context, "round {round}: before {before}; after {after}");
             self.print_processes(context);
             self.lost += 1;
         }
@@ -124,7 +124,7 @@ impl LeakCheck {
             let name: [u8; NAME_MAX] = process.name();
             let len = name.iter().position(|&byte| byte == 0).unwrap_or(NAME_MAX);
             let name = core::str::from_utf8(&name[..len]).unwrap_or("?");
-            println!(
+            log_line!(
                 context,
                 "process {number} of {parent}, {name}: {threads} threads, {memory} bytes"
             );

@@ -1,24 +1,51 @@
-//! The user side of the system calls: stubs, entry point, printing and panics.
-//!
-//! A program is `#![no_std] #![no_main]`, defines `fn main(context: &Context) -> u64` and names it with [`program!`].
+//! The runtime library of jsix programs.
 
 #![cfg_attr(target_os = "none", no_std)]
 
+extern crate alloc;
+
+mod bytes;
 pub mod call;
 pub mod channel;
 pub mod clock;
+pub mod exec;
+pub mod heap;
 pub mod held;
+#[cfg(not(target_os = "none"))]
+pub mod host;
+pub mod io;
+pub mod log;
 pub mod message;
+pub mod object;
 pub mod port;
 pub mod random;
 pub mod start;
+pub mod sync;
 pub mod thread;
+pub mod time;
 pub mod twin;
 
 use core::fmt;
 
+use abi::log::Level;
+
 pub use abi;
+pub use abi::{Error, Handle, NEVER, Rights};
 pub use start::Context;
+
+/// The most bytes of a line of the log.
+pub const LOG_LINE_MAX: usize = abi::LOG_WRITE_MAX;
+
+/// Writes to the log, by a handle of the machine.
+pub(crate) fn log_write(system: Handle, level: Level, text: &[u8]) -> Result<(), Error> {
+    call::system_log_write(system, level, text)
+}
+
+/// Ends the program with a status, after what it has printed was sent.
+pub fn exit(status: u64) -> ! {
+    io::finish();
+    call::process_exit(status)
+}
 
 /// The log as a text sink, by a handle of the machine; lines longer than a call takes are sent in pieces.
 pub struct Log(pub abi::Handle);
@@ -32,8 +59,7 @@ impl fmt::Write for Log {
                 len -= 1;
             }
             let (piece, tail) = rest.split_at(len);
-            call::system_log_write(self.0, abi::log::Level::Info, piece.as_bytes())
-                .map_err(|_| fmt::Error)?;
+            log_write(self.0, Level::Info, piece.as_bytes()).map_err(|_| fmt::Error)?;
             rest = tail;
         }
         Ok(())
@@ -77,9 +103,9 @@ impl fmt::Write for Line {
     }
 }
 
-/// Prints a line to the process's log.
+/// Prints a line to the log of a program that the kernel has started: tests and benchmarks.
 #[macro_export]
-macro_rules! println {
+macro_rules! log_line {
     ($context:expr, $($argument:tt)*) => {
         $context.print(format_args!($($argument)*))
     };
@@ -88,6 +114,22 @@ macro_rules! println {
 /// Names the program's main function.
 #[macro_export]
 macro_rules! program {
+    ($main:path) => {
+        #[cfg(target_os = "none")]
+        #[unsafe(no_mangle)]
+        fn jsix_main(context: &$crate::Context) -> u64 {
+            $crate::log::start(context);
+            let status = $main(context);
+            $crate::io::finish();
+            status
+        }
+    };
+}
+
+/// Names the main function of a program that brings nothing along: no logger, no output but [`log_line!`]. For tests of the kernel and
+/// benchmarks.
+#[macro_export]
+macro_rules! bare_program {
     ($main:path) => {
         #[cfg(target_os = "none")]
         #[unsafe(no_mangle)]
@@ -104,7 +146,13 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let mut line = Line::new();
     let _ = write!(line, "panic: {info}");
     if let Some(system) = start::system() {
-        let _ = call::system_log_write(system, abi::log::Level::Error, line.as_bytes());
+        let _ = log_write(system, Level::Error, line.as_bytes());
     }
-    call::process_exit(101)
+    // Where the standard library says that an allocation has failed which could not be told otherwise.
+    let file = info.location().map_or("", |location| location.file());
+    let status = match file.ends_with("alloc/src/alloc.rs") {
+        true => heap::OUT_OF_MEMORY,
+        false => 101,
+    };
+    call::process_exit(status)
 }

@@ -2,8 +2,6 @@
 
 pub mod long;
 
-use core::arch::asm;
-
 pub use abi::message::{REGISTER_WORDS, Tag};
 use abi::{Error, Handle, Sysno};
 
@@ -65,46 +63,61 @@ pub struct Received {
     pub message: Message,
 }
 
-/// Calls with a handle in RDI, a word in RSI and a message's words; gives back RDI, RSI and the words.
-#[inline(always)]
-fn exchange(
-    number: Sysno,
-    handle: Handle,
-    second: u64,
-    words: [u64; REGISTER_WORDS],
-) -> Result<Received, Error> {
-    let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = words;
-    let (error, badge, tag): (u64, u64, u64);
-    // SAFETY: the instruction enters the kernel, which changes the registers that are named here and nothing else.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number as u64 => error,
-            inlateout("rdi") handle.0 => badge,
-            inlateout("rsi") second => tag,
-            inlateout("rdx") a,
-            inlateout("r10") b,
-            inlateout("r8") c,
-            inlateout("r9") d,
-            inlateout("r12") e,
-            inlateout("r13") f,
-            inlateout("r14") g,
-            inlateout("r15") h,
-            lateout("rcx") _,
-            lateout("r11") _,
-            options(nostack),
-        );
-    }
-    match Error::from_number(error) {
-        None if error == 0 => Ok(Received {
-            badge,
-            message: Message {
-                tag: Tag(tag),
-                words: [a, b, c, d, e, f, g, h],
-            },
-        }),
-        None => Err(Error::InvalidArgument),
-        Some(error) => Err(error),
+#[cfg(not(target_os = "none"))]
+use crate::host::exchange;
+#[cfg(target_os = "none")]
+use trap::exchange;
+
+/// The instruction that enters the kernel.
+#[cfg(target_os = "none")]
+mod trap {
+    use core::arch::asm;
+
+    use abi::{Error, Handle, Sysno};
+
+    use super::{Message, REGISTER_WORDS, Received, Tag};
+
+    /// Calls with a handle in RDI, a word in RSI and a message's words; gives back RDI, RSI and the words.
+    #[inline(always)]
+    pub fn exchange(
+        number: Sysno,
+        handle: Handle,
+        second: u64,
+        words: [u64; REGISTER_WORDS],
+    ) -> Result<Received, Error> {
+        let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = words;
+        let (error, badge, tag): (u64, u64, u64);
+        // SAFETY: the instruction enters the kernel, which changes the registers that are named here and nothing else.
+        unsafe {
+            asm!(
+                "syscall",
+                inlateout("rax") number as u64 => error,
+                inlateout("rdi") handle.0 => badge,
+                inlateout("rsi") second => tag,
+                inlateout("rdx") a,
+                inlateout("r10") b,
+                inlateout("r8") c,
+                inlateout("r9") d,
+                inlateout("r12") e,
+                inlateout("r13") f,
+                inlateout("r14") g,
+                inlateout("r15") h,
+                lateout("rcx") _,
+                lateout("r11") _,
+                options(nostack),
+            );
+        }
+        match Error::from_number(error) {
+            None if error == 0 => Ok(Received {
+                badge,
+                message: Message {
+                    tag: Tag(tag),
+                    words: [a, b, c, d, e, f, g, h],
+                },
+            }),
+            None => Err(Error::InvalidArgument),
+            Some(error) => Err(error),
+        }
     }
 }
 

@@ -1,21 +1,31 @@
 //! From the first instruction of a process to its `main`: reads the System V initial stack.
 
-use core::ffi::CStr;
+use alloc::vec::Vec;
 use core::fmt::{Arguments, Write};
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use abi::{Handle, auxv};
 
 use crate::Line;
+use crate::object::Owned;
+
+#[cfg(target_os = "none")]
+mod entry;
+mod given;
+
+use given::Given;
 
 /// The handle of the machine, for the panic handler; 0 (which names nothing) before the start.
 static SYSTEM: AtomicU64 = AtomicU64::new(0);
+/// The handle of this process.
+static OWN: AtomicU64 = AtomicU64::new(0);
 
-/// What the creator of the process gave it.
+/// What the creator of the process gave it: arguments, environment, and handles by name.
+///
+/// Whatever is not given is absent; there is no other way to it. A handle is taken from here once, and belongs to who took it.
 pub struct Context {
-    argc: usize,
-    argv: *const *const u8,
-    own: Option<Handle>,
+    given: Given,
+    own: Handle,
     memory: Option<Handle>,
     ports: Option<Handle>,
     lines: Option<Handle>,
@@ -26,35 +36,69 @@ pub struct Context {
 impl Context {
     /// The argument at `index`; number 0 is the program's name.
     pub fn argument(&self, index: usize) -> Option<&str> {
-        if index >= self.argc {
-            return None;
-        }
-        // SAFETY: the initial stack holds `argc` pointers to NUL-terminated strings, and stays mapped.
-        let text = unsafe { CStr::from_ptr((*self.argv.add(index)).cast()) };
-        text.to_str().ok()
+        core::str::from_utf8(self.given.argument(index)?).ok()
     }
 
-    /// The handle of this process.
-    pub fn own(&self) -> Option<Handle> {
+    /// All arguments, the program's name first. One that is no UTF-8 is empty here.
+    pub fn arguments(&self) -> impl Iterator<Item = &str> {
+        (0..)
+            .map_while(|index| self.given.argument(index))
+            .map(|bytes| core::str::from_utf8(bytes).unwrap_or_default())
+    }
+
+    /// The value of a variable of the environment.
+    pub fn env(&self, name: &str) -> Option<&str> {
+        let mut all = self.environment();
+        all.find_map(|(key, value)| (key == name).then_some(value))
+    }
+
+    /// All variables of the environment, in order.
+    pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
+        (0..)
+            .map_while(|index| self.given.variable(index))
+            .filter_map(|bytes| core::str::from_utf8(bytes).ok()?.split_once('='))
+    }
+
+    /// Takes the first handle of a name that was not taken yet.
+    pub fn handle(&self, name: &str) -> Option<Owned> {
+        self.given.take(name)
+    }
+
+    /// Takes all handles of a name, in order: an end of a channel is four.
+    pub fn bundle(&self, name: &str) -> Vec<Owned> {
+        let mut all = Vec::new();
+        while let Some(handle) = self.handle(name) {
+            all.push(handle);
+        }
+        all
+    }
+
+    /// The names of the handles that are still here, one for each handle.
+    pub fn handle_names(&self) -> impl Iterator<Item = &str> {
+        self.given.names()
+    }
+
+    /// The handle of this process. It stays open as long as the process lives.
+    pub fn own(&self) -> Handle {
         self.own
     }
 
-    /// The resource of the machine's physical memory, if this program was given it.
+    /// The resource of the machine's physical memory, if this program was started by the kernel.
     pub fn memory(&self) -> Option<Handle> {
         self.memory
     }
 
-    /// The resource of the machine's I/O ports, if this program was given it.
+    /// The resource of the machine's I/O ports, if this program was started by the kernel.
     pub fn ports(&self) -> Option<Handle> {
         self.ports
     }
 
-    /// The resource of the machine's interrupt lines, if this program was given it.
+    /// The resource of the machine's interrupt lines, if this program was started by the kernel.
     pub fn lines(&self) -> Option<Handle> {
         self.lines
     }
 
-    /// The machine, if a right on it was given: to write to its log, to ask for statistics.
+    /// The machine, if this program was started by the kernel. (Others get `"system"` or `"log"` by name.)
     pub fn system(&self) -> Option<Handle> {
         self.system
     }
@@ -65,22 +109,96 @@ impl Context {
     }
 
     /// The initial stack as the creator laid it out: argc, argv, environment, auxiliary vector.
+    #[cfg(target_os = "none")]
     pub fn initial_stack(&self) -> *const u64 {
-        self.argv.cast::<u64>().wrapping_sub(1)
+        self.given.stack()
     }
 
-    /// Writes one line to the log; without a log it is lost.
+    /// Nothing: on the host there is none.
+    #[cfg(not(target_os = "none"))]
+    pub fn initial_stack(&self) -> *const u64 {
+        core::ptr::null()
+    }
+
+    /// Writes one line to the log; without a log it is lost. [`log_line!`](crate::log_line) does it.
     pub fn print(&self, text: Arguments<'_>) {
         let mut line = Line::new();
         // A line that is too long is cut; there is nobody to tell.
         let _ = line.write_fmt(text);
         if let Some(system) = self.system {
-            let _ = crate::call::system_log_write(system, abi::log::Level::Info, line.as_bytes());
+            let _ = crate::log_write(system, abi::log::Level::Info, line.as_bytes());
+        }
+    }
+
+    /// Reads an entry of the auxiliary vector.
+    #[cfg_attr(
+        not(target_os = "none"),
+        expect(dead_code, reason = "there is no initial stack on the host")
+    )]
+    fn note(&mut self, tag: u64, value: u64) {
+        match tag {
+            auxv::SELF_HANDLE => self.own = Handle(value),
+            auxv::MEMORY_HANDLE => self.memory = Some(Handle(value)),
+            auxv::PORTS_HANDLE => self.ports = Some(Handle(value)),
+            auxv::LINES_HANDLE => self.lines = Some(Handle(value)),
+            auxv::SYSTEM_HANDLE => self.system = Some(Handle(value)),
+            auxv::ABI_VERSION => self.abi_version = value,
+            _ => {}
         }
     }
 }
 
-/// The process's handle of the machine.
+/// What a program in a test on the host is given.
+#[cfg(not(target_os = "none"))]
+impl Context {
+    /// Arguments, environment and handles by name, as a creator would give them to the calling (fake) process.
+    pub fn for_test(
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        handles: Vec<(&str, Owned)>,
+    ) -> Self {
+        Self {
+            given: Given::new(arguments, environment, handles),
+            own: own(),
+            memory: None,
+            ports: None,
+            lines: None,
+            system: None,
+            abi_version: abi::VERSION,
+        }
+    }
+}
+
+/// What the program was given, for those parts of this crate that take something by name.
+#[cfg(target_os = "none")]
+static GIVEN: crate::sync::OnceLock<Given> = crate::sync::OnceLock::new();
+
+/// Takes the first handle of a name that was not taken yet.
+pub(crate) fn take(name: &str) -> Option<Owned> {
+    #[cfg(target_os = "none")]
+    return GIVEN.get()?.take(name);
+    #[cfg(not(target_os = "none"))]
+    {
+        let _ = name;
+        None
+    }
+}
+
+/// The handle of this process; it stays open.
+#[inline]
+pub fn own() -> Handle {
+    #[cfg(not(target_os = "none"))]
+    return crate::host::own();
+    #[cfg(target_os = "none")]
+    Handle(OWN.load(Ordering::Relaxed))
+}
+
+/// Says which handle names this process: for a [`twin`](crate::twin), which begins without the entry point.
+pub fn set_own(own: Handle) {
+    OWN.store(own.0, Ordering::Relaxed);
+}
+
+/// The handle of the machine by which this process writes to the log.
 pub fn system() -> Option<Handle> {
     match SYSTEM.load(Ordering::Relaxed) {
         0 => None,
@@ -88,73 +206,7 @@ pub fn system() -> Option<Handle> {
     }
 }
 
-#[cfg(target_os = "none")]
-mod entry {
-    use super::start;
-
-    unsafe extern "Rust" {
-        fn jsix_main(context: &super::Context) -> u64;
-    }
-
-    /// First instruction of every program: hands the initial stack pointer to [`first`].
-    #[unsafe(naked)]
-    #[unsafe(no_mangle)]
-    extern "C" fn _start() -> ! {
-        core::arch::naked_asm!("mov rdi, rsp", "xor ebp, ebp", "and rsp, -16", "call {first}", "ud2", first = sym first)
-    }
-
-    extern "C" fn first(stack: *const u64) -> ! {
-        // SAFETY: this is the initial stack of the process.
-        let context = unsafe { start(stack) };
-        // SAFETY: every program defines `jsix_main` with this signature, through `program!`.
-        let status = unsafe { jsix_main(&context) };
-        crate::call::process_exit(status)
-    }
-}
-
-/// Reads arguments and auxiliary vector.
-///
-/// # Safety
-/// `stack` points to a System V initial stack that stays as it is.
-#[cfg_attr(
-    not(target_os = "none"),
-    allow(dead_code, reason = "called by the entry point only")
-)]
-unsafe fn start(stack: *const u64) -> Context {
-    // SAFETY: argc, then argc pointers and a null, then the environment's pointers and a null, then pairs up to a null tag.
-    unsafe {
-        let argc = *stack as usize;
-        let argv = stack.add(1).cast::<*const u8>();
-        let mut at = stack.add(1 + argc + 1);
-        while *at != 0 {
-            at = at.add(1);
-        }
-        at = at.add(1);
-        let mut context = Context {
-            argc,
-            argv,
-            own: None,
-            memory: None,
-            ports: None,
-            lines: None,
-            system: None,
-            abi_version: 0,
-        };
-        while *at != auxv::NULL {
-            let value = *at.add(1);
-            match *at {
-                auxv::SELF_HANDLE => context.own = Some(Handle(value)),
-                auxv::MEMORY_HANDLE => context.memory = Some(Handle(value)),
-                auxv::PORTS_HANDLE => context.ports = Some(Handle(value)),
-                auxv::LINES_HANDLE => context.lines = Some(Handle(value)),
-                auxv::SYSTEM_HANDLE => context.system = Some(Handle(value)),
-                auxv::ABI_VERSION => context.abi_version = value,
-                _ => {}
-            }
-            at = at.add(2);
-        }
-        let system = context.system.map_or(0, |handle| handle.0);
-        SYSTEM.store(system, Ordering::Relaxed);
-        context
-    }
+/// Says by which handle of the machine this process writes to the log.
+pub(crate) fn set_system(system: Option<Handle>) {
+    SYSTEM.store(system.map_or(0, |handle| handle.0), Ordering::Relaxed);
 }

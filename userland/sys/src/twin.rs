@@ -11,6 +11,9 @@ use crate::{call, thread};
 const STACK_PAGES: u64 = 16;
 /// A part of an image that is loaded.
 const LOADED: u32 = 1;
+/// The content with which the thread-local memory of each thread begins.
+#[cfg(target_os = "none")]
+const THREAD_LOCAL: u32 = 7;
 
 /// The start of an ELF file, as far as it tells where the program headers are (System V ABI, "ELF Header").
 #[cfg(target_os = "none")]
@@ -60,6 +63,60 @@ fn segments() -> &'static [Segment] {
 #[cfg(not(target_os = "none"))]
 fn segments() -> &'static [Segment] {
     &[]
+}
+
+/// By how much the image is higher in memory than it says itself: for those that can be anywhere.
+#[cfg(target_os = "none")]
+fn bias() -> u64 {
+    unsafe extern "C" {
+        static __ehdr_start: Header;
+    }
+    let loaded = segments().iter().filter(|segment| segment.kind == LOADED);
+    let lowest = loaded
+        .map(|segment| segment.address & !(PAGE_SIZE - 1))
+        .min();
+    (&raw const __ehdr_start as u64).wrapping_sub(lowest.unwrap_or(0))
+}
+
+/// The thread-local memory that a thread of this image needs (System V ABI, "Thread-Local Storage", variant II): the block, then a word that
+/// holds its own address, to which FS points.
+#[cfg(target_os = "none")]
+#[derive(Clone, Copy)]
+pub(crate) struct Local(Option<Segment>);
+
+#[cfg(target_os = "none")]
+impl Local {
+    /// Of this image.
+    pub(crate) fn of_image() -> Self {
+        let mut all = segments().iter();
+        Self(all.find(|segment| segment.kind == THREAD_LOCAL).copied())
+    }
+
+    /// How much room it needs at most; 0 if there is none.
+    pub(crate) fn size(&self) -> u64 {
+        let size = |segment: Segment| segment.size + 2 * segment.alignment.max(16);
+        self.0.map_or(0, size)
+    }
+
+    /// Puts it below an address; returns where FS has to point, below which is what was put there. The stack is to begin below that.
+    ///
+    /// # Safety
+    /// So many bytes below the address are memory that nobody else uses, and zero.
+    pub(crate) unsafe fn lay_out(&self, end: u64) -> (u64, u64) {
+        let Some(segment) = self.0 else {
+            return (0, end);
+        };
+        let alignment = segment.alignment.max(16);
+        let pointer = (end - 8) & !(alignment - 1);
+        let block = pointer - segment.size.next_multiple_of(alignment);
+        // SAFETY: the caller's promise; the content lies in the image.
+        unsafe {
+            let content = segment.address.wrapping_add(bias()) as *const u8;
+            (block as *mut u8).copy_from_nonoverlapping(content, segment.file_size as usize);
+            (pointer as *mut u64).write(pointer);
+        }
+        (pointer, block)
+    }
 }
 
 /// Reads from each page of this program's image, as making a twin does: those that are used first then are there before.
@@ -127,5 +184,5 @@ pub fn start(
     let len = (STACK_PAGES + 1) * PAGE_SIZE;
     let mapped = call::process_map(twin, stack, 0, 0, len, area::READ | area::WRITE);
     call::handle_close(stack)?;
-    thread::spawn(twin, entry, argument, mapped? + len, cpu)
+    thread::start(twin, entry, argument, mapped? + len, cpu)
 }

@@ -54,7 +54,7 @@ impl Thread {
                 done: done.0,
             });
         }
-        let handle = Owned(thread::spawn(env.own, begin, task, task, cpu)?);
+        let handle = Owned(thread::start(env.own, begin, task, task, cpu)?);
         Ok(Self {
             _stack: stack,
             _area: area,

@@ -19,7 +19,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use measure::{Env, Figure, Samples};
 use sys::abi::Error;
-use sys::{Context, println};
+use sys::{Context, log_line};
 
 /// The groups, by the word that selects them.
 const GROUPS: &[(&str, &[Figure])] = &[
@@ -38,14 +38,14 @@ const USAGE: u64 = 2;
 
 fn main_of_program(context: &Context) -> u64 {
     let Some(env) = Env::new(context) else {
-        println!(context, "a handle is missing");
+        log_line!(context, "a handle is missing");
         return USAGE;
     };
     let (word, name) = (context.argument(1), context.argument(2));
     if word == Some("list") && name.is_none() {
         for (group, figures) in GROUPS {
             for figure in *figures {
-                println!(context, "{group} {}: {}", figure.name, figure.what);
+                log_line!(context, "{group} {}: {}", figure.name, figure.what);
             }
         }
         return 0;
@@ -54,12 +54,12 @@ fn main_of_program(context: &Context) -> u64 {
     let is_wanted = |figure: &&Figure| name.is_none_or(|name| name == figure.name);
     let Some((_, figures)) = group.filter(|(_, figures)| figures.iter().any(|f| is_wanted(&f)))
     else {
-        println!(context, "usage: bench GROUP [NAME] | list");
+        log_line!(context, "usage: bench GROUP [NAME] | list");
         return USAGE;
     };
     for figure in figures.iter().filter(is_wanted) {
         if let Err(error) = on_first_cpu(&env, figure) {
-            println!(context, "{} could not be measured: {error}", figure.name);
+            log_line!(context, "{} could not be measured: {error}", figure.name);
             return FAILED;
         }
     }
@@ -96,7 +96,7 @@ fn measure(work: u64) {
     }
 }
 
-sys::program!(main_of_program);
+sys::bare_program!(main_of_program);
 
 #[cfg(not(target_os = "none"))]
 fn main() {

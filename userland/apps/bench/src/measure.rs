@@ -1,7 +1,7 @@
 //! Samples of the time-stamp counter, and what is made of them.
 
 use sys::abi::{Error, Handle};
-use sys::{Context, call, println};
+use sys::{Context, call, log_line};
 
 /// The program's handles.
 pub struct Env<'a> {
@@ -17,7 +17,7 @@ impl<'a> Env<'a> {
         let statistics = call::system_statistics(context.system()?).ok()?;
         Some(Self {
             context,
-            own: context.own()?,
+            own: context.own(),
             cpus: statistics.processors,
         })
     }
@@ -107,7 +107,7 @@ impl Samples {
         ticks.sort_unstable();
         let at = |percent: usize| ticks.get(ticks.len() * percent / 100);
         if let (Some(least), Some(median), Some(late)) = (at(0), at(50), at(99)) {
-            println!(env.context, "{name} {least} {median} {late}");
+            log_line!(env.context, "{name} {least} {median} {late}");
         }
     }
 }

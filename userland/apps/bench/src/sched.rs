@@ -85,7 +85,7 @@ fn thread_life(env: &Env<'_>, samples: &mut Samples) -> Result<(), Error> {
     let stack = Mapping::new(env.own, &area, 1)?;
     let exit = Owned(call::event_create()?);
     let live = || {
-        let thread = Owned(thread::spawn(env.own, end, 0, stack.address + PAGE, 0)?);
+        let thread = Owned(thread::start(env.own, end, 0, stack.address + PAGE, 0)?);
         call::thread_on_exit(thread.0, Some(exit.0), 1)?;
         call::event_wait(exit.0, 1, 0, NEVER)
     };

@@ -5,17 +5,16 @@
 use sys::{Context, call, println};
 
 fn main_of_program(context: &Context) -> u64 {
-    println!(context, "hello from user mode");
+    println!("hello from user mode");
     let name = context.argument(0).unwrap_or("?");
     println!(
-        context,
         "I am {name}, speaking ABI {} at {} us",
         call::abi_version(),
         call::clock_read() / 1000
     );
     let mut index = 1;
     while let Some(argument) = context.argument(index) {
-        println!(context, "argument {index}: {argument}");
+        println!("argument {index}: {argument}");
         index += 1;
     }
     0

@@ -76,7 +76,7 @@ pub fn good(report: &mut Report<'_>, context: &Context) {
 /// Numbers without a call: reserved ones, ones that are calls when cut to 32, 16 or 8 bits, and the greatest.
 pub fn unknown_numbers(report: &mut Report<'_>, context: &Context) {
     let held = || {
-        let info = context.own().and_then(|own| call::process_info(own).ok());
+        let info = call::process_info(context.own()).ok();
         info.map(|info| (info.handles, info.mappings, info.threads))
     };
     let before = held();
@@ -84,7 +84,7 @@ pub fn unknown_numbers(report: &mut Report<'_>, context: &Context) {
     let mut refused = 0u64;
     let mut refuse = |number: u64| {
         // Arguments that many calls would take.
-        let own = context.own().map_or(0, |handle| handle.0);
+        let own = context.own().0;
         let result = call::raw(number, [own, 0, 0, 0, 0, 0]);
         if result == Err(Error::UnknownCall) {
             refused += 1;
@@ -117,7 +117,8 @@ pub fn unknown_numbers(report: &mut Report<'_>, context: &Context) {
 
 /// Handles that name nothing, or something else.
 pub fn handles(report: &mut Report<'_>, context: &Context) {
-    let (Some(system), Some(own)) = (context.system(), context.own()) else {
+    let own = context.own();
+    let Some(system) = context.system() else {
         return;
     };
     let with = |handle: u64| {

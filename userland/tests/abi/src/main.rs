@@ -14,7 +14,7 @@ mod world;
 
 use core::fmt::Arguments;
 
-use sys::{Context, println};
+use sys::{Context, log_line};
 
 /// Status for arguments that are not understood.
 const USAGE: u64 = 2;
@@ -33,7 +33,7 @@ impl Report<'_> {
             self.passed += 1;
         } else {
             self.failed += 1;
-            println!(self.context, "FAILED: {what}");
+            log_line!(self.context, "FAILED: {what}");
         }
     }
 }
@@ -65,7 +65,7 @@ fn main_of_program(context: &Context) -> u64 {
             return u64::from(report.failed != 0);
         }
         Some(other) => {
-            println!(context, "usage: abi [quiet | vectors SEED], not '{other}'");
+            log_line!(context, "usage: abi [quiet | vectors SEED], not '{other}'");
             return USAGE;
         }
     };
@@ -79,15 +79,17 @@ fn main_of_program(context: &Context) -> u64 {
     registers::all(&mut report, context);
     vectors::hold(&mut report, 99, vectors::SHORT_NS);
     if !is_quiet || report.failed != 0 {
-        println!(
+        log_line!(
             context,
-            "{} passed, {} failed", report.passed, report.failed
+            "{} passed, {} failed",
+            report.passed,
+            report.failed
         );
     }
     u64::from(report.failed != 0)
 }
 
-sys::program!(main_of_program);
+sys::bare_program!(main_of_program);
 
 #[cfg(not(target_os = "none"))]
 fn main() {

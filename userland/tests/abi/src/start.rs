@@ -96,7 +96,7 @@ pub fn stack(report: &mut Report<'_>, context: &Context) {
     expect!(
         report,
         find(auxv::SELF_HANDLE),
-        context.own().map(|handle| handle.0),
+        Some(context.own().0),
         "own handle in the vector"
     );
     report.check(
@@ -104,7 +104,7 @@ pub fn stack(report: &mut Report<'_>, context: &Context) {
         format_args!("there is no handle of the machine"),
     );
     report.check(
-        context.own().is_some_and(|handle| handle.0 != 0),
+        context.own().0 != 0,
         format_args!("there is no handle of this process"),
     );
     let entry = find(auxv::ENTRY).unwrap_or(0);

@@ -61,7 +61,7 @@ pub struct State {
 impl World {
     /// Makes the objects. The child has a thread that waits with an exception, which was not read yet.
     pub fn new(context: &Context) -> Result<Self, Error> {
-        let own = context.own().ok_or(Error::NotReady)?;
+        let own = context.own();
         let system = context.system().ok_or(Error::NotReady)?;
         let child = call::process_create("child")?;
         let event = call::event_create()?;
@@ -84,7 +84,7 @@ impl World {
         // Somebody who waits for an answer that others can give.
         let called = call::mailbox_create()?;
         let top = STACK.0.get() as u64 + size_of::<Stack>() as u64;
-        let caller = thread::spawn(own, call_once, called.0, top, ANY_CPU)?;
+        let caller = thread::start(own, call_once, called.0, top, ANY_CPU)?;
         message::receive(called, sys::abi::NEVER)?;
         let reply = call::mailbox_detach()?;
         Ok(Self {

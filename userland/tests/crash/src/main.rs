@@ -8,7 +8,7 @@
 
 mod kinds;
 
-use sys::{Context, println};
+use sys::{Context, log_line};
 
 /// Status when the forbidden thing was let through.
 const SURVIVED: u64 = 1;
@@ -21,34 +21,35 @@ fn main_of_program(context: &Context) -> u64 {
             let status = 128 + kind.vector;
             if kind.vector == kinds::STACK {
                 // QEMU's translator reports every fault of this kind as a protection fault.
-                println!(
+                log_line!(
                     context,
                     "{}: ends with status {status} or {}",
                     kind.name,
                     128 + kinds::PROTECTION
                 );
             } else {
-                println!(context, "{}: ends with status {status}", kind.name);
+                log_line!(context, "{}: ends with status {status}", kind.name);
             }
         }
         return USAGE;
     };
     let Some(kind) = kinds::KINDS.iter().find(|kind| kind.name == name) else {
-        println!(
+        log_line!(
             context,
             "there is no kind '{name}'; run without argument for a list"
         );
         return USAGE;
     };
     (kind.act)();
-    println!(
+    log_line!(
         context,
-        "'{name}' was let through; vector {} was due", kind.vector
+        "'{name}' was let through; vector {} was due",
+        kind.vector
     );
     SURVIVED
 }
 
-sys::program!(main_of_program);
+sys::bare_program!(main_of_program);
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -2,7 +2,7 @@
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use sys::{Context, println};
+use sys::{Context, log_line};
 
 /// Status for an argument that is no number.
 const USAGE: u64 = 2;
@@ -12,13 +12,13 @@ fn main_of_program(context: &Context) -> u64 {
         None => 0,
         Some(Ok(status)) => status,
         Some(Err(_)) => {
-            println!(context, "usage: exit STATUS, a number of 64 bits");
+            log_line!(context, "usage: exit STATUS, a number of 64 bits");
             USAGE
         }
     }
 }
 
-sys::program!(main_of_program);
+sys::bare_program!(main_of_program);
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -6,7 +6,7 @@ use sys::abi::process::{ANY_CPU, EXITED, RUNNING};
 use sys::abi::{Error, Handle, PAGE_SIZE, Rights, area};
 use sys::held::LeakCheck;
 use sys::random::Random;
-use sys::{Context, call, println, twin};
+use sys::{Context, call, log_line, twin};
 
 use crate::Wanted;
 use crate::worker::{DONE, Desk, GIVEN, work};
@@ -61,7 +61,7 @@ struct Crew<'a> {
 pub fn run(context: &Context, wanted: &Wanted) -> Result<bool, Error> {
     let mut crew = Crew {
         context,
-        own: context.own().ok_or(Error::BadHandle)?,
+        own: context.own(),
         system: context.system().ok_or(Error::BadHandle)?,
         random: Random::new(wanted.seed),
         ends: Handle(0),
@@ -81,7 +81,7 @@ pub fn run(context: &Context, wanted: &Wanted) -> Result<bool, Error> {
         }
         crew.close()?;
         leaks.after_round(context, round);
-        println!(
+        log_line!(
             context,
             "round {round} of {ROUNDS}: {} calls, {} of them without an error, by {} workers",
             crew.calls,
@@ -90,7 +90,7 @@ pub fn run(context: &Context, wanted: &Wanted) -> Result<bool, Error> {
         );
     }
     let is_whole = leaks.is_whole();
-    println!(
+    log_line!(
         context,
         "leak check: {}",
         if is_whole {
@@ -254,7 +254,7 @@ impl Crew<'_> {
         let until = call::clock_read() + END_NS;
         while call::process_info(worker.process)?.state == RUNNING {
             if call::clock_read() > until {
-                println!(self.context, "worker {index} does not end: FAILED");
+                log_line!(self.context, "worker {index} does not end: FAILED");
                 self.report(index);
                 return Ok(false);
             }
@@ -272,7 +272,7 @@ impl Crew<'_> {
             let desk = unsafe { &*(worker.desk as *const Desk) };
             let [number, arguments @ ..] =
                 [0, 1, 2, 3, 4, 5, 6].map(|at: usize| desk.last[at].load(Ordering::Relaxed));
-            println!(
+            log_line!(
                 self.context,
                 "worker {index}, seed {}, call {}: {}",
                 desk.seed.load(Ordering::Relaxed),

@@ -11,7 +11,7 @@ mod arguments;
 mod crew;
 mod worker;
 
-use sys::{Context, call, println};
+use sys::{Context, call, log_line};
 
 /// Status for arguments that are not understood.
 const USAGE: u64 = 2;
@@ -48,27 +48,30 @@ impl Wanted {
 
 fn main_of_program(context: &Context) -> u64 {
     let Some(wanted) = Wanted::from(context) else {
-        println!(
+        log_line!(
             context,
             "usage: fuzz [--calls N] [--seed N] [--workers 1..16]"
         );
         return USAGE;
     };
-    println!(
+    log_line!(
         context,
-        "{} calls by {} workers at a time, seed {}", wanted.calls, wanted.workers, wanted.seed
+        "{} calls by {} workers at a time, seed {}",
+        wanted.calls,
+        wanted.workers,
+        wanted.seed
     );
     match crew::run(context, &wanted) {
         Ok(true) => 0,
         Ok(false) => 1,
         Err(error) => {
-            println!(context, "the crew cannot be set up: {error}");
+            log_line!(context, "the crew cannot be set up: {error}");
             1
         }
     }
 }
 
-sys::program!(main_of_program);
+sys::bare_program!(main_of_program);
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -5,14 +5,14 @@
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use sys::{Context, call, println};
+use sys::{Context, call, log_line};
 
 fn main_of_program(context: &Context) -> u64 {
     let Some(text) = context.argument(1) else {
         for_ever()
     };
     let Ok(milliseconds) = text.parse::<u64>() else {
-        println!(context, "'{text}' is no number of milliseconds");
+        log_line!(context, "'{text}' is no number of milliseconds");
         return 2;
     };
     let end_ns = call::clock_read().saturating_add(milliseconds.saturating_mul(1_000_000));
@@ -35,7 +35,7 @@ fn pause() {
     unsafe { core::arch::asm!("pause", options(nomem, nostack, preserves_flags)) };
 }
 
-sys::program!(main_of_program);
+sys::bare_program!(main_of_program);
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -12,7 +12,7 @@ mod peer;
 mod pool;
 mod run;
 
-use sys::{Context, call, println};
+use sys::{Context, call, log_line};
 
 /// Status for arguments that are not understood.
 const USAGE: u64 = 2;
@@ -30,15 +30,15 @@ fn wanted(context: &Context) -> Option<(u64, u64)> {
 
 fn main_of_program(context: &Context) -> u64 {
     let Some((seconds, seed)) = wanted(context) else {
-        println!(context, "usage: stress [SECONDS] [SEED]");
+        log_line!(context, "usage: stress [SECONDS] [SEED]");
         return USAGE;
     };
-    println!(context, "{seconds} s, seed {seed}");
+    log_line!(context, "{seconds} s, seed {seed}");
     match run::run(context, seconds, seed) {
         Ok(true) => 0,
         Ok(false) => 1,
         Err(error) => {
-            println!(
+            log_line!(
                 context,
                 "it cannot be set up, or not be taken down: {error}"
             );
@@ -47,7 +47,7 @@ fn main_of_program(context: &Context) -> u64 {
     }
 }
 
-sys::program!(main_of_program);
+sys::bare_program!(main_of_program);
 
 #[cfg(not(target_os = "none"))]
 fn main() {

@@ -51,7 +51,7 @@ fn start_thread(own: Handle, desk: u64) -> Result<(), Error> {
     let len = (STACK_PAGES + 1) * PAGE_SIZE;
     let mapped = call::process_map(own, stack, 0, 0, len, area::READ | area::WRITE);
     close(stack);
-    let thread = thread::spawn(own, help, desk, mapped? + len, ANY_CPU)?;
+    let thread = thread::start(own, help, desk, mapped? + len, ANY_CPU)?;
     close(thread);
     Ok(())
 }

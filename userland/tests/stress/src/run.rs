@@ -6,7 +6,7 @@ use sys::abi::process::{ANY_CPU, RUNNING};
 use sys::abi::{Error, Handle, NEVER, PAGE_SIZE, Rights, area};
 use sys::held::LeakCheck;
 use sys::random::Random;
-use sys::{Context, call, println, thread, twin};
+use sys::{Context, call, log_line, thread, twin};
 
 use crate::market::{self, Market};
 use crate::peer::{self, Desk};
@@ -46,7 +46,7 @@ pub fn run(context: &Context, seconds: u64, seed: u64) -> Result<bool, Error> {
     let system = context.system().ok_or(Error::BadHandle)?;
     let mut run = Run {
         context,
-        own: context.own().ok_or(Error::BadHandle)?,
+        own: context.own(),
         random: Random::new(seed),
         ends: Handle(0),
         peers: [const { None }; PEERS],
@@ -62,7 +62,7 @@ pub fn run(context: &Context, seconds: u64, seed: u64) -> Result<bool, Error> {
             None => return Ok(false),
         };
         leaks.after_round(context, round);
-        println!(
+        log_line!(
             context,
             "round {round} of {ROUNDS}: {} peers so far, {} steps, {deals} messages with {moved} handles",
             run.started,
@@ -71,7 +71,7 @@ pub fn run(context: &Context, seconds: u64, seed: u64) -> Result<bool, Error> {
     }
     let own_after = handles(&run)?;
     let is_lost = !leaks.is_whole() || own_after != own_handles;
-    println!(
+    log_line!(
         context,
         "leak check: {}, {own_handles} handles before and {own_after} after",
         if is_lost {
@@ -102,7 +102,7 @@ impl Run<'_> {
         let bottom = call::process_map(self.own, stack, 0, 0, len, access)?;
         call::handle_close(stack)?;
         let argument = (&raw const market) as u64;
-        let keeper = thread::spawn(self.own, market::open, argument, bottom + len, ANY_CPU)?;
+        let keeper = thread::start(self.own, market::open, argument, bottom + len, ANY_CPU)?;
         call::thread_on_exit(keeper, Some(closed), 1)?;
         let is_whole = self.trade(mailbox, call::clock_read() + ns)?;
         // It may not go while its thread runs.
@@ -210,7 +210,7 @@ impl Run<'_> {
                 // SAFETY: as in `start`.
                 let desk = unsafe { &*(peer.desk as *const Desk) };
                 let (seed, steps) = (&desk.seed, &desk.steps);
-                println!(
+                log_line!(
                     self.context,
                     "a peer does not end: FAILED; seed {}, step {}",
                     seed.load(Ordering::Relaxed),

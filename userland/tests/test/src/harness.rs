@@ -4,7 +4,7 @@ use sys::abi::statistics::Statistics;
 use sys::abi::{Error, Handle, Rights};
 pub use sys::held::Held;
 pub use sys::random::Random;
-use sys::{Context, call, println};
+use sys::{Context, call, log_line};
 
 /// The program's handles.
 pub struct Env<'a> {
@@ -32,7 +32,7 @@ impl<'a> Env<'a> {
     pub fn new(context: &'a Context) -> Option<Self> {
         Some(Self {
             context,
-            own: context.own()?,
+            own: context.own(),
             system: context.system()?,
         })
     }
@@ -65,7 +65,7 @@ impl<'a> Env<'a> {
                 return Ok(());
             }
             if call::clock_read() > end {
-                println!(self.context, "  leak: before {before}; after {now}");
+                log_line!(self.context, "  leak: before {before}; after {now}");
                 return Err(Failed);
             }
             last = now;
@@ -110,7 +110,7 @@ pub fn touch_stack() {
 macro_rules! check {
     ($env:expr, $condition:expr, $($what:tt)+) => {
         if !$condition {
-            sys::println!($env.context, "  {}:{}: {}", file!(), line!(), format_args!($($what)+));
+            sys::log_line!($env.context, "  {}:{}: {}", file!(), line!(), format_args!($($what)+));
             return Err($crate::harness::Failed);
         }
     };
@@ -133,7 +133,7 @@ pub trait Must<T> {
 impl<T> Must<T> for Result<T, Error> {
     fn must(self, env: &Env<'_>, what: &str) -> Result<T, Failed> {
         self.map_err(|error| {
-            println!(env.context, "  {what}: {error}");
+            log_line!(env.context, "  {what}: {error}");
             Failed
         })
     }
@@ -142,7 +142,7 @@ impl<T> Must<T> for Result<T, Error> {
 /// Prints the names of the tests of a suite.
 pub fn list_suite(env: &Env<'_>, suite: &str, tests: &[Test]) {
     for (name, _) in tests {
-        println!(env.context, "{suite} {name}");
+        log_line!(env.context, "{suite} {name}");
     }
 }
 
@@ -158,25 +158,25 @@ pub fn run_suite(env: &Env<'_>, suite: &str, tests: &[Test], name: Option<&str>)
         // What a test leaves behind that has failed, threads that run on among it, is not waited for.
         if test(env).is_ok() && env.check_back(&before).is_ok() {
             passed += 1;
-            println!(env.context, "{suite} {own}: ok");
+            log_line!(env.context, "{suite} {own}: ok");
         } else {
             failed += 1;
-            println!(env.context, "{suite} {own}: FAILED");
+            log_line!(env.context, "{suite} {own}: FAILED");
         }
     }
     if passed + failed == 0 {
-        println!(env.context, "there is no such test; 'test list' names them");
+        log_line!(env.context, "there is no such test; 'test list' names them");
         return 2;
     }
     if failed != 0 {
-        println!(env.context, "leak check: left out, as tests have failed");
+        log_line!(env.context, "leak check: left out, as tests have failed");
     } else if env.check_back(&start).is_ok() {
-        println!(env.context, "leak check: {start}, before and after");
+        log_line!(env.context, "leak check: {start}, before and after");
         passed += 1;
     } else {
-        println!(env.context, "leak check: FAILED");
+        log_line!(env.context, "leak check: FAILED");
         failed += 1;
     }
-    println!(env.context, "{suite}: {passed} passed, {failed} failed");
+    log_line!(env.context, "{suite}: {passed} passed, {failed} failed");
     u64::from(failed != 0)
 }

@@ -2,7 +2,7 @@
 
 use sys::abi::Rights;
 use sys::abi::process::{self, Action};
-use sys::{call, println};
+use sys::{call, log_line};
 
 use crate::area::PAGE;
 use crate::child::{Child, Code, words};
@@ -27,16 +27,16 @@ pub fn run(env: &Env<'_>, rounds: u64) -> u64 {
     let start = call::clock_read();
     for round in 0..rounds {
         if hog(env).is_err() {
-            println!(env.context, "hog {round}: FAILED");
+            log_line!(env.context, "hog {round}: FAILED");
             return 1;
         }
     }
     if env.check_back(&before).is_err() {
-        println!(env.context, "hog: FAILED after {rounds} rounds");
+        log_line!(env.context, "hog: FAILED after {rounds} rounds");
         return 1;
     }
     let ms = (call::clock_read() - start) / 1_000_000;
-    println!(
+    log_line!(
         env.context,
         "hog: {rounds} rounds, {before}, before and after, {ms} ms"
     );

@@ -17,14 +17,14 @@ mod threads;
 mod vectors;
 mod vm;
 
-use sys::{Context, println};
+use sys::{Context, log_line};
 
 /// Status for arguments that are not understood.
 const USAGE: u64 = 2;
 
 fn main_of_program(context: &Context) -> u64 {
     let Some(env) = harness::Env::new(context) else {
-        println!(context, "a handle is missing");
+        log_line!(context, "a handle is missing");
         return USAGE;
     };
     harness::touch_stack();
@@ -61,14 +61,14 @@ fn main_of_program(context: &Context) -> u64 {
 }
 
 fn usage(context: &Context) -> u64 {
-    println!(
+    log_line!(
         context,
         "usage: test vm [NAME] | handles [NAME] | kernel [NAME [cold]] | vectors [NAME] | list | stress [SECONDS [SEED]] | hog [ROUNDS]"
     );
     USAGE
 }
 
-sys::program!(main_of_program);
+sys::bare_program!(main_of_program);
 
 #[cfg(not(target_os = "none"))]
 fn main() {

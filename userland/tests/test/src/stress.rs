@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use sys::abi::{Error, Handle};
-use sys::{call, println};
+use sys::{call, log_line};
 
 use crate::area::{Area, Mapping, PAGE, R, RW};
 use crate::harness::{Env, Must, Outcome, Random};
@@ -38,13 +38,13 @@ pub fn run(env: &Env<'_>, seconds: u64, seed: u64) -> u64 {
     let before = env.held_at_rest();
     let ran = round(env, seconds.saturating_mul(1_000_000_000), seed);
     if env.check_back(&before).is_err() {
-        println!(env.context, "stress: FAILED");
+        log_line!(env.context, "stress: FAILED");
         return 1;
     }
     match ran {
         Ok(steps) => {
             let now = env.statistics();
-            println!(
+            log_line!(
                 env.context,
                 "stress: {steps} steps on {} processors, {} shootdowns, seed {seed}, {before}, before and after",
                 now.processors,
@@ -95,7 +95,7 @@ fn round(env: &Env<'_>, len_ns: u64, seed: u64) -> Result<u64, ()> {
     match WRONG.load(Ordering::Acquire) {
         0 => Ok(STEPS.load(Ordering::Acquire)),
         wrong => {
-            println!(
+            log_line!(
                 env.context,
                 "stress: FAILED in thread {} at step {}: {}",
                 wrong >> 56,

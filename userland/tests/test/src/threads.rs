@@ -1,7 +1,7 @@
 //! Threads of this program, each with a stack of its own from a guarded area.
 
 use sys::abi::Error;
-use sys::{call, println, thread};
+use sys::{call, log_line, thread};
 
 use crate::area::{Area, Mapping, Owned, PAGE, RW};
 use crate::harness::Env;
@@ -68,12 +68,12 @@ impl Crew {
                     done: crew.done.0.0,
                 });
             }
-            match thread::spawn(env.own, begin, task, task, cpu) {
+            match thread::start(env.own, begin, task, task, cpu) {
                 Ok(handle) => call::handle_close(handle)?,
                 Err(error) if crew.threads == 0 => return Err(error),
                 Err(error) => {
                     // Those that run need their stacks, and may wait for this one for ever.
-                    println!(env.context, "thread {index} of {count}: {error}");
+                    log_line!(env.context, "thread {index} of {count}: {error}");
                     call::process_exit(1);
                 }
             }

@@ -28,7 +28,7 @@ pub fn run(env: &Env<'_>, name: Option<&str>) -> u64 {
     let _ = kept_by_threads(env);
     let _ = kept_by_processes(env);
     let _ = call::thread_sleep(call::clock_read() + 100 * MS);
-    sys::println!(env.context, "vectors: {:?}", Mode::of_this_machine());
+    sys::log_line!(env.context, "vectors: {:?}", Mode::of_this_machine());
     run_suite(env, "vectors", TESTS, name)
 }
 

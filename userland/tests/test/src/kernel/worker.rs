@@ -87,7 +87,7 @@ impl<'a> Worker<'a> {
             task.write(Task { report, body });
             &raw const (*task).report
         };
-        let handle = thread::spawn(own, begin::<F>, task as u64, task as u64, cpu)?;
+        let handle = thread::start(own, begin::<F>, task as u64, task as u64, cpu)?;
         let worker = Self {
             thread: Owned(handle),
             exit,

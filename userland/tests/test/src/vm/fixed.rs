@@ -2,7 +2,7 @@
 
 use sys::abi::framebuffer::Framebuffer;
 use sys::abi::{Error, Handle, Rights, area};
-use sys::{call, println};
+use sys::{call, log_line};
 
 use crate::area::{Area, Mapping, Owned, PAGE, R, RW, load, store};
 use crate::child::{CODE, Child, Code, End};
@@ -24,7 +24,7 @@ fn screen(env: &Env<'_>) -> Result<Option<(Handle, u64)>, Failed> {
             (address + pitch * height) / PAGE * PAGE - PAGE,
         ))),
         Err(Error::NotSupported) => {
-            println!(env.context, "  this machine has no screen");
+            log_line!(env.context, "  this machine has no screen");
             Ok(None)
         }
         Err(error) => Err(error).must(env, "screen"),

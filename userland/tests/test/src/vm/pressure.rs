@@ -1,7 +1,7 @@
 //! Memory is short: large pages give back what they hold without use.
 
 use sys::abi::{Rights, area};
-use sys::{call, println};
+use sys::{call, log_line};
 
 use crate::area::{Area, PAGE, RW, load, store};
 use crate::child::{CODE, Child, Code, End};
@@ -66,7 +66,7 @@ pub fn large_pages_split(env: &Env<'_>) -> Outcome {
     let (before, after) = (info(8), info(16));
     let now = env.statistics();
     if before.large < LARGES * LARGE && now.free <= now.total / 4 {
-        println!(
+        log_line!(
             env.context,
             "  skipped: {} of {} frames are free, so that there are no large pages",
             now.free,
