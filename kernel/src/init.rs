@@ -14,6 +14,7 @@ use crate::boot::FramebufferInfo;
 use crate::console::framebuffer::{Console, Painter};
 use crate::mm::{MapError, layout};
 use crate::object::{interrupt, ports};
+use crate::process::first;
 use crate::sched::thread::{Affinity, Thread};
 use crate::{acpi, boot, commands, console, crash, ktest, mm, panic, power, sched, trace};
 
@@ -317,8 +318,12 @@ fn main_thread() {
     }
     match options.get("cmd") {
         Some(lines) => power::off(commands::run(lines)),
-        None => {
-            log::info!("nothing to run: give cmd=\"PROGRAM ARGUMENTS; ...\" on the command line")
-        }
+        None => match first::module() {
+            Some(module) => power::off(first::run(module)),
+            None => log::info!(
+                "nothing to run: there is no boot module {}, and no cmd=\"PROGRAM ARGUMENTS; ...\" on the command line",
+                first::NAME
+            ),
+        },
     }
 }

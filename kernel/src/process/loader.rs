@@ -6,10 +6,12 @@ use core::fmt;
 use abi::{ObjectType, Rights as HandleRights, auxv};
 use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
 use kboot::elf::{ElfError, Image, Placement, SegmentFlags};
+use kboot::initial_stack::{InitialStack, StackError};
 use kmem::vma::ProvideError;
 use ksync::{AllocError, Arc};
 
 use super::{Exit, Process};
+use crate::arch::current::random;
 use crate::arch::current::usercopy::USER_END;
 use crate::boot::Module;
 use crate::mm::{self, phys_to_virt};
@@ -28,6 +30,11 @@ const OWN_RIGHTS: HandleRights = HandleRights::MAP
     .union(HandleRights::HANDLE_EXCEPTIONS)
     .union(HandleRights::GIVE)
     .union(HandleRights::KILL)
+    .union(HandleRights::DUPLICATE)
+    .union(HandleRights::TRANSFER);
+/// What may be done with files that a program is given.
+const FILE_RIGHTS: HandleRights = HandleRights::MAP_READ
+    .union(HandleRights::INSPECT)
     .union(HandleRights::DUPLICATE)
     .union(HandleRights::TRANSFER);
 /// The most that arguments and vectors may take of it.
@@ -50,6 +57,18 @@ pub enum LoadError {
     OutOfMemory,
     /// The arguments do not fit on the initial stack.
     ArgumentsTooLong,
+    /// An argument has a zero byte in it.
+    ZeroByte,
+}
+
+impl From<StackError> for LoadError {
+    fn from(error: StackError) -> Self {
+        match error {
+            StackError::TooLong => Self::ArgumentsTooLong,
+            StackError::ZeroByte => Self::ZeroByte,
+            StackError::OutOfMemory => Self::OutOfMemory,
+        }
+    }
 }
 
 impl From<ElfError> for LoadError {
@@ -116,6 +135,7 @@ impl fmt::Display for LoadError {
             Self::ArgumentsTooLong => {
                 write!(f, "its arguments are longer than {START_DATA_MAX} bytes")
             }
+            Self::ZeroByte => f.write_str("an argument has a zero byte in it"),
         }
     }
 }
@@ -127,6 +147,28 @@ impl fmt::Display for LoadError {
 pub fn start(
     module: &Module,
     words: &[&str],
+    affinity: Affinity,
+) -> Result<Arc<Process>, LoadError> {
+    start_with(module, words, &Extras::default(), affinity)
+}
+
+/// What a program gets besides its arguments.
+#[derive(Default)]
+pub struct Extras<'a> {
+    /// Its environment.
+    pub environment: &'a [&'a str],
+    /// Areas, by name; it can read them.
+    pub areas: &'a [(&'a str, Arc<VmArea>)],
+}
+
+/// As [`start`], with more than arguments.
+///
+/// # Errors
+/// See [`LoadError`]; nothing is left behind.
+pub fn start_with(
+    module: &Module,
+    words: &[&str],
+    extras: &Extras<'_>,
     affinity: Affinity,
 ) -> Result<Arc<Process>, LoadError> {
     let file = phys_to_virt(module.range.start).as_u64() as *const u8;
@@ -141,7 +183,7 @@ pub fn start(
     let account = Account::new(mm::default_limit(), None)?;
     let process = Process::new(name, account, None).map_err(|_| LoadError::OutOfMemory)?;
     // Whatever fails from here on: nothing of the process may stay, not even its handle of itself.
-    let result = fill(&process, &image, entry, words).and_then(|stack| {
+    let result = fill(&process, &image, entry, words, extras).and_then(|stack| {
         let start = Start::User {
             entry,
             stack,
@@ -182,6 +224,7 @@ fn fill(
     image: &Image<'_>,
     entry: u64,
     words: &[&str],
+    extras: &Extras<'_>,
 ) -> Result<u64, LoadError> {
     map_segments(process, image)?;
     let add = |object: Object, rights: HandleRights| {
@@ -203,13 +246,25 @@ fn fill(
         (auxv::PAGE_SIZE, PAGE_SIZE),
         (auxv::ENTRY, entry),
         (auxv::ABI_VERSION, abi::VERSION),
+        (auxv::INIT_VERSION, abi::INIT_VERSION),
         (auxv::SELF_HANDLE, own.0),
         (auxv::SYSTEM_HANDLE, system.0),
         (auxv::MEMORY_HANDLE, memory.0),
         (auxv::PORTS_HANDLE, ports.0),
         (auxv::LINES_HANDLE, lines.0),
-        (auxv::NULL, 0),
     ];
+    let mut handles = Vec::new();
+    handles
+        .try_reserve_exact(extras.areas.len())
+        .map_err(|_| AllocError)?;
+    for (name, area) in extras.areas {
+        let handle = add(Object::VmArea(area.clone()), FILE_RIGHTS)?;
+        handles.push((*name, handle.0));
+    }
+    let mut random = [0; 16];
+    for half in random.as_chunks_mut().0 {
+        *half = random::next().to_le_bytes();
+    }
     // One section: its guard page lies below the stack.
     let kind = NewArea::Guarded {
         sections: 1,
@@ -222,7 +277,15 @@ fn fill(
     process
         .space()
         .map(Some(bottom), size, &area, 0, data, data)?;
-    let (pointer, bytes) = stack_data(bottom + size, words, &vector)?;
+    let stack = InitialStack {
+        arguments: words,
+        environment: extras.environment,
+        vector: &vector,
+        random: Some((auxv::RANDOM, random)),
+        handles: &handles,
+        handle_tags: (auxv::HANDLES, auxv::HANDLE_COUNT),
+    };
+    let (pointer, bytes) = stack.lay_out(bottom + size, START_DATA_MAX)?;
     area.write(pointer - bottom, &bytes)?;
     Ok(pointer)
 }
@@ -259,42 +322,4 @@ fn map_segments(process: &Process, image: &Image<'_>) -> Result<(), LoadError> {
         area.write(bytes.start - start, segment.file)?;
     }
     Ok(())
-}
-
-/// Lays out the System V initial stack below `top`; returns the stack pointer, and what lies from there to the top: argc,
-/// argv, environment (empty), auxiliary vector, strings.
-fn stack_data(
-    top: u64,
-    words: &[&str],
-    vector: &[(u64, u64)],
-) -> Result<(u64, Vec<u8>), LoadError> {
-    let strings: usize = words.iter().map(|word| word.len() + 1).sum();
-    let word_count = 1 + words.len() + 1 + 1 + vector.len() * 2;
-    let size = (word_count * 8 + strings).next_multiple_of(16);
-    if size > START_DATA_MAX {
-        return Err(LoadError::ArgumentsTooLong);
-    }
-    let base = top - size as u64;
-    let mut data = Vec::new();
-    data.try_reserve_exact(size)
-        .map_err(|_| LoadError::OutOfMemory)?;
-    let put = |data: &mut Vec<u8>, value: u64| data.extend_from_slice(&value.to_le_bytes());
-    put(&mut data, words.len() as u64);
-    let mut at = base + (word_count * 8) as u64;
-    for word in words {
-        put(&mut data, at);
-        at += word.len() as u64 + 1;
-    }
-    put(&mut data, 0);
-    put(&mut data, 0);
-    for &(tag, value) in vector {
-        put(&mut data, tag);
-        put(&mut data, value);
-    }
-    for word in words {
-        data.extend_from_slice(word.as_bytes());
-        data.push(0);
-    }
-    data.resize(size, 0);
-    Ok((base, data))
 }

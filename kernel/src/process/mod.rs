@@ -7,6 +7,7 @@
 
 pub mod exception;
 mod family;
+pub mod first;
 pub mod loader;
 mod ports;
 

@@ -19,6 +19,8 @@ pub mod elf;
 pub mod fadt;
 pub mod gas;
 pub mod hpet;
+#[cfg(feature = "alloc")]
+pub mod initial_stack;
 pub mod madt;
 pub mod mcfg;
 pub mod memory_map;
