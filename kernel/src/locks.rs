@@ -62,6 +62,8 @@ levels! {
     InterruptLine;
     /// The registers of an I/O APIC.
     IoApic;
+    /// Who listens to the log.
+    LogListener;
     /// Who waits for words of an area. Two are taken in the order of their addresses.
     Sleepers, shared;
     /// The area in whose list a thread waits.

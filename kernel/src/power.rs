@@ -8,7 +8,7 @@ use x86_64::structures::DescriptorTablePointer;
 
 use crate::arch::current::serial::Serial;
 use crate::arch::current::{halt_forever, time};
-use crate::{acpi, mm, trace};
+use crate::{acpi, console, mm, trace};
 
 /// Port of QEMU's `isa-debug-exit` device; 0: there is none.
 static EXIT_PORT: AtomicU16 = AtomicU16::new(0);
@@ -48,6 +48,7 @@ pub fn off(status: u64) -> ! {
     log::info!("{stacks} kernel stacks, the deepest use was {deepest} of {size} bytes");
     trace::write();
     // Straight to the port: the last line is for those who watch it.
+    console::take_serial_back();
     let _ = writeln!(Serial, "jsix: powering off, status {status}");
     if status != 0 {
         tell_emulator(status.min(LARGEST_STATUS) as u32);
@@ -61,6 +62,7 @@ pub fn off(status: u64) -> ! {
 /// Restarts the machine: by the reset register of ACPI, else by a fault that nothing can handle.
 pub fn restart() -> ! {
     log::info!("restarting");
+    console::take_serial_back();
     let _ = writeln!(Serial, "jsix: restarting");
     acpi::reset();
     // SAFETY: with an empty interrupt table the next exception, and the double fault after it, cannot be delivered,

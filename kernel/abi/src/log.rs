@@ -42,7 +42,7 @@ impl Level {
 pub const HEAD_SIZE: usize = 40;
 
 /// The longest record, in bytes.
-pub const RECORD_MAX: usize = HEAD_SIZE + 256;
+pub const RECORD_MAX: usize = HEAD_SIZE + 488;
 
 /// Bit of [`Head::flags`]: the text was longer and is cut.
 pub const CUT: u8 = 1 << 0;

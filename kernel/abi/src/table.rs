@@ -158,12 +158,13 @@ macro_rules! with_calls {
             0x41 ProcessThread process_thread(process: handle(Process, DEBUG), number: value) -> handle
                 fails NotReady | OutOfMemory | TooMany;
             /// Copies memory of a process from an address on; returns how many bytes: fewer than asked for where the next page cannot be
-            /// read, `NotMapped` if that is the first one. `NotSupported` if it is a device's.
+            /// read, `NotMapped` if that is the first one. `NotSupported` if it is a device's. Pages that were not touched yet are zeros, and stay
+            /// untouched.
             0x42 ProcessRead process_read(
                 process: handle(Process, DEBUG),
                 address: address,
                 buffer: room(PROCESS_READ_MAX),
-            ) -> value fails NotMapped | NotSupported | OutOfMemory | OverLimit | Ended;
+            ) -> value fails NotMapped | NotSupported;
             /// Tells about the first handle of a process whose slot is `from` or more; `NotReady` when there is none.
             0x43 ProcessNextHandle process_next_handle(process: handle(Process, INSPECT), from: value) -> structure(handle::Entry)
                 fails NotReady;

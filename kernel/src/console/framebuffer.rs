@@ -185,6 +185,13 @@ impl Console {
         })
     }
 
+    /// Clears it, whatever it shows.
+    pub fn clear(&mut self) {
+        self.cells.fill(' ');
+        self.painter.clear(BACKGROUND);
+        (self.column, self.row) = (0, 0);
+    }
+
     fn set(&mut self, column: usize, row: usize, character: char) {
         let cell = &mut self.cells[row * self.columns + column];
         if *cell != character {

@@ -13,6 +13,7 @@
 //! of the lists. Who answers has a counted reference to the caller ([`ReplyRight`]).
 
 mod chain;
+mod closed;
 mod deferred;
 mod ipc;
 mod long;
@@ -26,6 +27,7 @@ use ksched::{Fifo, Priority, WaitQueue};
 use ksync::{AllocError, Answer, Arc};
 use ktrace::Group;
 
+use closed::Clients;
 pub use deferred::{Reply, detach, is_serving};
 pub use ipc::Ipc;
 use ipc::Waiting;
@@ -52,6 +54,8 @@ struct State {
     readable: Option<Binding>,
     /// The one who received last: it gets the priority of those who wait meanwhile.
     last_server: Option<Arc<Thread>>,
+    /// Told when it is closed.
+    clients: Clients,
 }
 
 /// A mailbox object.
@@ -153,6 +157,7 @@ impl Mailbox {
                 is_closed: false,
                 readable: None,
                 last_server: None,
+                clients: Clients::new(),
             }),
         })?;
         Ok(End::Server(Arc::try_new(Receiver { mailbox })?))
@@ -460,8 +465,10 @@ impl Mailbox {
             sched::wake_ready(server);
         }
         let forgotten = (state.readable.take(), state.last_server.take());
+        let clients = core::mem::replace(&mut state.clients, Clients::new());
         drop(state);
         drop(forgotten);
+        clients.tell();
     }
 }
 

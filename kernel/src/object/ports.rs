@@ -5,7 +5,7 @@ use kboot::gas::Gas;
 use kirq::{PortRange, PortSet};
 use ksync::Once;
 
-use crate::power;
+use crate::{console, power};
 
 /// Ports that every machine may have in these places: first, last.
 const ALWAYS: &[(u16, u16)] = &[
@@ -17,11 +17,12 @@ const ALWAYS: &[(u16, u16)] = &[
     (0x20, 0x23),
     (0xa0, 0xa1),
     (0x4d0, 0x4d1),
-    // COM1: the log.
-    (0x3f8, 0x3ff),
     // PCI configuration, which firmware's AML uses; with it any device writes to any memory. The reset of port 0xcf9.
     (0xcf8, 0xcff),
 ];
+
+/// COM1: the log, as long as the kernel shows it there.
+const SERIAL: (u16, u16) = (0x3f8, 0x3ff);
 
 /// Places for those above and for those that the tables name.
 const RANGES_MAX: usize = 32;
@@ -49,6 +50,13 @@ impl Kept {
             self.add(PortRange::new(u64::from(port), len));
         }
     }
+}
+
+/// Whether a range has none of the ports from `first` to `last`.
+fn is_apart(range: &PortRange, (first, last): (u16, u16)) -> bool {
+    let mut set = PortSet::<1>::new();
+    PortRange::from_to(first, last)
+        .is_none_or(|ports| set.add(ports).is_ok() && !set.overlaps(range))
 }
 
 static KEPT: Once<Kept> = Once::new();
@@ -88,6 +96,9 @@ pub fn keep(platform: &Platform) {
 
 /// Whether programs may have these ports.
 pub fn are_for_programs(range: &PortRange) -> bool {
+    if console::is_own(abi::console::SERIAL) && !is_apart(range, SERIAL) {
+        return false;
+    }
     KEPT.get()
         .is_some_and(|kept| !kept.is_full && !kept.ports.overlaps(range))
 }

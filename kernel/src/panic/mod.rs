@@ -21,7 +21,7 @@ use crate::arch::current::trap::{DOUBLE_FAULT, PAGE_FAULT, TrapFrame, exception_
 use crate::arch::current::{apic, halt_forever, time};
 use crate::console::framebuffer::{ALARM, FOREGROUND, Painter};
 use crate::mm::stack;
-use crate::{ktest, power, sched};
+use crate::{console, ktest, power, sched};
 
 static CLAIM: PanicClaim = PanicClaim::new();
 static SCREEN: Once<Painter> = Once::new();
@@ -182,12 +182,10 @@ pub fn on_nmi(frame: &TrapFrame) {
         return;
     }
     // No lock may be taken here: the interrupted code may hold it.
-    let _ = writeln!(
-        Serial,
-        "cpu{}: non-maskable interrupt from the hardware at {:#x}",
-        cpu_index(),
-        frame.rip
-    );
+    let (cpu, rip) = (cpu_index(), frame.rip);
+    console::note(format_args!(
+        "cpu{cpu}: non-maskable interrupt from the hardware at {rip:#x}"
+    ));
 }
 
 fn report(message: &dyn fmt::Display, frame: Option<&TrapFrame>) -> ! {
@@ -204,6 +202,7 @@ fn report(message: &dyn fmt::Display, frame: Option<&TrapFrame>) -> ! {
         }
         Claim::Lost { .. } => halt_forever(),
     }
+    console::take_serial_back();
     let mut out = Raw {
         painter: screen(),
         column: 0,

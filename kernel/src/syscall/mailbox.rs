@@ -185,11 +185,12 @@ impl Mailboxes for Caller<'_> {
 
     fn mailbox_on_closed(
         self,
-        _mailbox: objects::Mailbox,
+        mailbox: objects::Mailbox,
         event: Option<objects::Event>,
         bits: u64,
     ) -> Result<(), Error> {
-        binding(event, bits).map(drop)
+        let binding = binding(event, bits)?;
+        mailbox.mailbox.on_closed(self.0, binding)
     }
 
     fn mailbox_on_readable(

@@ -5,6 +5,7 @@ use abi::statistics::{PROCESSORS, Processor};
 use abi::thread::Info;
 use abi::{Error, Handle, NAME_MAX, ObjectType, Rights as HandleRights, area as access_bits};
 use kaddr::{PAGE_SHIFT, PAGE_SIZE};
+use kobj::Object as _;
 
 use super::decode::{Place, Room, Size, UserBytes, Written, objects};
 use super::dispatch::{Caller, Processes};
@@ -12,8 +13,14 @@ use super::mapping_error;
 use crate::arch::current::percpu;
 use crate::object::{Binding, Object};
 use crate::process::{Exit, Process};
-use crate::sched::usage;
+use crate::sched::{self, usage};
 use crate::vm::{Account, Rights};
+
+/// Bytes that `process_read` copies at a time.
+const READ_STEP: usize = 512;
+
+/// Slots of handles that are looked at between which other threads and interrupts get their turn.
+const SLOTS_STEP: u32 = 256;
 
 /// What a handle of a process allows that was opened by its number.
 const OPENED_RIGHTS: HandleRights = HandleRights::INSPECT
@@ -113,26 +120,84 @@ impl Processes for Caller<'_> {
             .add_handle(object, HandleRights::of(ObjectType::Thread))
     }
 
-    fn process_read(self, _: objects::Process, _: u64, _: Room) -> Result<u64, Error> {
-        Err(Error::NotMapped)
+    fn process_read(
+        self,
+        target: objects::Process,
+        address: u64,
+        buffer: Room,
+    ) -> Result<u64, Error> {
+        let mut piece = [0; READ_STEP];
+        let mut read = 0;
+        while read < buffer.len() {
+            let at = address.saturating_add(read as u64);
+            // Up to the end of a page: what follows may not be there.
+            let in_page = (PAGE_SIZE - at % PAGE_SIZE) as usize;
+            let len = in_page.min(READ_STEP).min(buffer.len() - read);
+            let place = piece.get_mut(..len).unwrap_or_default();
+            match target.space().read(at, place) {
+                Ok(()) => buffer.write(read, place)?,
+                Err(_) if read != 0 => break,
+                Err(error) => return Err(error),
+            }
+            read += len;
+        }
+        Ok(read as u64)
     }
 
     fn process_next_handle(
         self,
-        _: objects::Process,
-        _: u64,
-        _: Place<abi::handle::Entry>,
+        target: objects::Process,
+        from: u64,
+        place: Place<abi::handle::Entry>,
     ) -> Result<Written, Error> {
-        Err(Error::NotReady)
+        let mut from = u32::try_from(from).map_err(|_| Error::NotReady)?;
+        loop {
+            match target.handles().next(&mut from, SLOTS_STEP) {
+                (Some((handle, named)), _) => {
+                    return place.write(abi::handle::Entry {
+                        index: u64::from(handle.index()),
+                        handle: handle.0,
+                        kind: named.object.kind().number(),
+                        rights: u64::from(named.rights.0),
+                        object: named.object.number(),
+                    });
+                }
+                (None, false) => return Err(Error::NotReady),
+                (None, true) if sched::current_must_end() => return Err(Error::NotReady),
+                (None, true) => sched::yield_now(),
+            }
+        }
     }
 
     fn process_next_area(
         self,
-        _: objects::Process,
-        _: u64,
-        _: Place<access_bits::Entry>,
+        target: objects::Process,
+        from: u64,
+        place: Place<access_bits::Entry>,
     ) -> Result<Written, Error> {
-        Err(Error::NotReady)
+        let (mapped, area) = target.space().next(from).ok_or(Error::NotReady)?;
+        let info = area.info();
+        let mut access = 0;
+        for (right, bit) in [
+            (Rights::READ, access_bits::READ),
+            (Rights::WRITE, access_bits::WRITE),
+            (Rights::EXECUTE, access_bits::EXECUTE),
+        ] {
+            if mapped.rights.contains(right) {
+                access |= bit;
+            }
+        }
+        let entry = access_bits::Entry {
+            address: mapped.address,
+            len: mapped.len,
+            access,
+            kind: info.kind,
+            offset: mapped.offset,
+            committed: info.committed,
+            size: info.size,
+            object: Object::VmArea(area).number(),
+        };
+        place.write(entry)
     }
 
     fn processor_usage(

@@ -8,6 +8,7 @@ use abi::{Error, LOG_WRITE_MAX, statistics::Statistics};
 
 use super::decode::{Place, Room, UserBytes, Written, objects};
 use super::dispatch::{Caller, System};
+use super::process::binding;
 use crate::arch::current::{percpu, shootdown};
 use crate::boot;
 use crate::console;
@@ -59,8 +60,11 @@ impl System for Caller<'_> {
         })
     }
 
-    fn system_log_read(self, _: objects::System, _from: u64, _buffer: Room) -> Result<u64, Error> {
-        Ok(0)
+    fn system_log_read(self, _: objects::System, from: u64, buffer: Room) -> Result<u64, Error> {
+        let read = console::read(self.0, from, buffer.len(), |at, bytes| {
+            buffer.write(at, bytes)
+        })?;
+        Ok(read as u64)
     }
 
     fn system_log_on_record(
@@ -69,10 +73,12 @@ impl System for Caller<'_> {
         event: Option<objects::Event>,
         bits: u64,
     ) -> Result<(), Error> {
-        super::process::binding(event, bits).map(drop)
+        console::on_record(self.0, binding(event, bits)?);
+        Ok(())
     }
 
-    fn system_set_console(self, _: objects::System, _consoles: u64) -> Result<(), Error> {
+    fn system_set_console(self, _: objects::System, consoles: u64) -> Result<(), Error> {
+        console::set_own(consoles);
         Ok(())
     }
 
@@ -125,7 +131,7 @@ impl System for Caller<'_> {
             .split(|&byte| byte == b'\n')
             .filter(|line| !line.is_empty())
         {
-            console::write(level, self.0.name(), format_args!("{}", Lossy(line)));
+            console::write(level, self.0, format_args!("{}", Lossy(line)));
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ pub(super) struct Inner {
 /// Memory that owns its pages. It goes, with them, when no handle and no mapping refers to it any more.
 pub struct VmArea {
     pub(super) inner: IrqLock<Inner, locks::Area>,
-    cache: CacheMode,
+    pub(super) cache: CacheMode,
     /// How many pages a ring has, each of which it shows twice.
     ring_pages: Option<NonZeroU64>,
     /// Who waits for words of it.

@@ -20,6 +20,7 @@ mod area;
 pub mod futex;
 mod pages;
 mod pressure;
+mod read;
 mod space;
 mod view;
 

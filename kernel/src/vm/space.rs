@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use abi::Error;
 use kaddr::{PAGE_SHIFT, PAGE_SIZE, VirtAddr, VirtRange};
 use kmem::aspace::{AddressMap, Mapping, PageRun, Place, Rights, SpaceError};
 use kmem::vma::{Access, LARGE_PAGES, ProvideError};
@@ -68,6 +69,18 @@ impl From<AllocError> for MappingError {
     fn from(_: AllocError) -> Self {
         Self::Space(SpaceError::OutOfMemory)
     }
+}
+
+/// A mapping as others see it.
+pub struct Mapped {
+    /// Where it begins.
+    pub address: u64,
+    /// Bytes.
+    pub len: u64,
+    /// The byte of its area that it begins with.
+    pub offset: u64,
+    /// What it allows.
+    pub rights: Rights,
 }
 
 struct Mappings {
@@ -284,6 +297,48 @@ impl AddressSpace {
         };
         let offset = area.own_page(page) << PAGE_SHIFT;
         Some((area, offset | address & (PAGE_SIZE - 1)))
+    }
+
+    /// The first mapping that ends behind an address, and its area.
+    pub fn next(&self, address: u64) -> Option<(Mapped, Arc<VmArea>)> {
+        if address >= USER_END {
+            return None;
+        }
+        let page = address >> PAGE_SHIFT;
+        let mappings = self.mappings.lock();
+        let run = PageRun {
+            start: page,
+            end: USER_END >> PAGE_SHIFT,
+        };
+        let mapping = mappings.map.overlapping(run).next()?;
+        let mapped = Mapped {
+            address: mapping.start << PAGE_SHIFT,
+            len: (mapping.end() - mapping.start) << PAGE_SHIFT,
+            offset: mapping.offset << PAGE_SHIFT,
+            rights: mapping.rights,
+        };
+        Some((mapped, mapping.area.clone()))
+    }
+
+    /// Copies bytes from an address on, which do not reach over the end of its page.
+    ///
+    /// # Errors
+    /// `NotMapped` if they cannot be read; `NotSupported` if they are a device's.
+    pub fn read(&self, address: u64, into: &mut [u8]) -> Result<(), Error> {
+        if address >= USER_END {
+            return Err(Error::NotMapped);
+        }
+        let (area, page) = {
+            let mappings = self.mappings.lock();
+            let page = address >> PAGE_SHIFT;
+            let mapping = mappings.map.find(page).ok_or(Error::NotMapped)?;
+            if mapping.rights.is_empty() {
+                return Err(Error::NotMapped);
+            }
+            let offset = mapping.offset + (page - mapping.start);
+            (mapping.area.clone(), offset)
+        };
+        area.read(page, (address & (PAGE_SIZE - 1)) as usize, into)
     }
 
     /// Unmaps everything, for good.

@@ -29,6 +29,7 @@ impl<'a> Formatter<'a> {
             cpu,
             level,
             target,
+            ..
         } = self.header;
         let (seconds, micros) = (time_ns / 1_000_000_000, time_ns / 1000 % 1_000_000);
         let level = match level {

@@ -8,6 +8,8 @@ pub use log::Level;
 pub struct Header<'a> {
     /// Time since the kernel began, in nanoseconds.
     pub time_ns: u64,
+    /// The number of the process that writes; 0 for the kernel.
+    pub process: u64,
     /// The processor that writes.
     pub cpu: u32,
     /// How important it is.

@@ -15,8 +15,8 @@ use crate::record::{Header, MAX_TARGET, Record, TextBuffer};
 use core::fmt;
 use ksync::atomic::{AtomicU64, Ordering, fence};
 
-/// Words of a slot before target and text: time, then processor and lengths.
-const HEADER_WORDS: usize = 2;
+/// Words of a slot before target and text: time, process, then processor and lengths.
+const HEADER_WORDS: usize = 3;
 /// Bytes of a word.
 const WORD: usize = 8;
 
@@ -54,8 +54,8 @@ struct Slot<const WORDS: usize> {
 }
 
 /// A ring of `SLOTS` records with `WORDS` times 8 bytes each for processor, time, target and text
-/// (16 bytes go to the first two). Meant for a `static`: it needs no set-up and no allocator.
-pub struct Ring<const SLOTS: usize = 1024, const WORDS: usize = 32> {
+/// (24 bytes go to the first three). Meant for a `static`: it needs no set-up and no allocator.
+pub struct Ring<const SLOTS: usize = 1024, const WORDS: usize = 64> {
     /// The next sequence number.
     head: AtomicU64,
     dropped: AtomicU64,
@@ -136,7 +136,7 @@ impl<const SLOTS: usize, const WORDS: usize> Ring<SLOTS, WORDS> {
             .iter()
             .map(|word| u64::from_le_bytes(*word))
             .skip(HEADER_WORDS);
-        let words = [header.time_ns, meta.pack()]
+        let words = [header.time_ns, header.process, meta.pack()]
             .into_iter()
             .chain(body)
             .take(used);
@@ -187,7 +187,8 @@ impl<const SLOTS: usize, const WORDS: usize> Ring<SLOTS, WORDS> {
                 .get(index)
                 .map(|word| word.load(Ordering::Relaxed))
         };
-        let (time_ns, meta) = (word(0).unwrap_or(0), Meta::unpack(word(1).unwrap_or(0)));
+        let [time_ns, process, meta] = [0, 1, 2].map(|index| word(index).unwrap_or(0));
+        let meta = Meta::unpack(meta);
         let places = buffer
             .chunks_mut(WORD)
             .take(meta.target_len.saturating_add(meta.text_len).div_ceil(WORD));
@@ -211,6 +212,7 @@ impl<const SLOTS: usize, const WORDS: usize> Ring<SLOTS, WORDS> {
             sequence,
             header: Header {
                 time_ns,
+                process,
                 cpu: meta.cpu,
                 level: meta.level,
                 target: valid_part(target),

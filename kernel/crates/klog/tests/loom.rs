@@ -22,6 +22,7 @@ fn model(run: impl Fn() + Sync + Send + 'static) {
 fn header(n: u64) -> Header<'static> {
     Header {
         time_ns: n,
+        process: n << 32,
         cpu: n as u32,
         level: Level::Info,
         target: "",
@@ -29,11 +30,12 @@ fn header(n: u64) -> Header<'static> {
 }
 
 /// Reads and checks that the parts belong together.
-fn check<const SLOTS: usize>(ring: &Ring<SLOTS, 3>, sequence: u64) -> Result<u64, ReadError> {
+fn check<const SLOTS: usize>(ring: &Ring<SLOTS, 4>, sequence: u64) -> Result<u64, ReadError> {
     let mut buffer = [0; 8];
     let record = ring.read(sequence, &mut buffer)?;
     let n = record.header.time_ns;
     assert_eq!(u64::from(record.header.cpu), n, "a torn record");
+    assert_eq!(record.header.process, n << 32, "a torn record");
     assert_eq!(record.text, format!("{n:8}"), "a torn record");
     assert_eq!(record.completeness, Completeness::Whole);
     assert_eq!(record.sequence, sequence);
@@ -43,7 +45,7 @@ fn check<const SLOTS: usize>(ring: &Ring<SLOTS, 3>, sequence: u64) -> Result<u64
 #[test]
 fn loom_a_reader_never_sees_a_torn_record() {
     model(|| {
-        let ring = Arc::new(Ring::<1, 3>::new());
+        let ring = Arc::new(Ring::<1, 4>::new());
         assert_eq!(
             ring.write(&header(1), format_args!("{:8}", 1)),
             Written::Stored(0)
@@ -70,7 +72,7 @@ fn loom_a_reader_never_sees_a_torn_record() {
 #[test]
 fn loom_two_writers_never_share_a_slot() {
     model(|| {
-        let ring = Arc::new(Ring::<1, 3>::new());
+        let ring = Arc::new(Ring::<1, 4>::new());
         let other = Arc::clone(&ring);
         let other = thread::spawn(move || other.write(&header(1), format_args!("{:8}", 1)));
         let mine = ring.write(&header(2), format_args!("{:8}", 2));
@@ -95,7 +97,7 @@ fn loom_two_writers_never_share_a_slot() {
 #[test]
 fn loom_writers_of_different_slots_do_not_disturb_each_other() {
     model(|| {
-        let ring = Arc::new(Ring::<2, 3>::new());
+        let ring = Arc::new(Ring::<2, 4>::new());
         let other = Arc::clone(&ring);
         let other = thread::spawn(move || other.write(&header(1), format_args!("{:8}", 1)));
         let mine = ring.write(&header(2), format_args!("{:8}", 2));

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 fn header(target: &str) -> Header<'_> {
     Header {
         time_ns: 1_234_567,
+        process: 9,
         cpu: 2,
         level: Level::Warn,
         target,
@@ -32,7 +33,8 @@ proptest! {
         let ring = Ring::<8, 24>::new();
         let mut buffer = [0; Ring::<8, 24>::CAPACITY];
         for (sequence, (time_ns, cpu, level, target, text)) in records.iter().enumerate() {
-            let header = Header { time_ns: *time_ns, cpu: *cpu, level: *level, target };
+            let process = time_ns.rotate_left(32);
+            let header = Header { time_ns: *time_ns, process, cpu: *cpu, level: *level, target };
             prop_assert_eq!(ring.write(&header, format_args!("{text}")), Written::Stored(sequence as u64));
         }
         let oldest = records.len().saturating_sub(8);
@@ -44,7 +46,8 @@ proptest! {
                 continue;
             }
             let record = read.unwrap();
-            let Header { time_ns: time, cpu: by, level: at, .. } = record.header;
+            let Header { time_ns: time, process, cpu: by, level: at, .. } = record.header;
+            prop_assert_eq!(process, time_ns.rotate_left(32));
             prop_assert_eq!((time, by, at), (*time_ns, *cpu, *level));
             let kept = record.header.target;
             prop_assert!(target.starts_with(kept));
@@ -106,7 +109,7 @@ fn a_ring_in_a_static_needs_no_set_up() {
 
 #[test]
 fn a_text_that_does_not_fit_is_marked() {
-    let ring = Ring::<1, 4>::new();
+    let ring = Ring::<1, 5>::new();
     ring.write(&header(""), format_args!("{}{}", "0123456789", "abcdéfgh"));
     let mut buffer = [0; 16];
     let record = ring.read(0, &mut buffer).unwrap();

@@ -364,6 +364,26 @@ impl<T: Object> Table<T> {
         Ok(entry.named.clone())
     }
 
+    /// The first handle whose slot is `from` or more, of at most `most` slots, which `from` is moved behind; and whether there are slots
+    /// left. Others come and go meanwhile.
+    pub fn next(&self, from: &mut u32, most: u32) -> (Option<(Handle, Named<T>)>, bool) {
+        let fresh = self.lock().fresh;
+        let end = fresh.min(from.saturating_add(most));
+        while *from < end {
+            let slot = self.slots.get(*from);
+            *from += 1;
+            let found = slot.and_then(|slot| {
+                let handle = slot.handle();
+                let entry = slot.content.reach(Key::new(handle.0)?)?;
+                Some((handle, entry.named.clone()))
+            });
+            if found.is_some() {
+                return (found, *from < fresh);
+            }
+        }
+        (None, *from < fresh)
+    }
+
     /// Whether a handle is there and has these rights.
     ///
     /// # Errors

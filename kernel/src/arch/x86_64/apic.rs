@@ -14,6 +14,8 @@ pub const VECTOR_TIMER: u8 = 0xf0;
 pub const VECTOR_RESCHEDULE: u8 = 0xf1;
 /// Vector that makes a CPU forget translations.
 pub const VECTOR_SHOOTDOWN: u8 = 0xf2;
+/// Vector that tells who listens to the log of a new record.
+pub const VECTOR_LOG: u8 = 0xf3;
 /// Vector of spurious interrupts: they are not acknowledged.
 pub const VECTOR_SPURIOUS: u8 = 0xff;
 

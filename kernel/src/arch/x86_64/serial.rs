@@ -64,6 +64,18 @@ pub fn init() {
     PRESENT.store(present, Ordering::Relaxed);
 }
 
+/// Sets COM1 up again after somebody else has used it. What that has written and is still on its way is not lost.
+pub fn take_back() {
+    write(LINE_CONTROL, LCR_8N1);
+    write(INTERRUPT_ENABLE, 0);
+    write(LINE_CONTROL, LCR_DLAB);
+    write(DATA, 1);
+    write(INTERRUPT_ENABLE, 0);
+    write(LINE_CONTROL, LCR_8N1);
+    write(FIFO_CONTROL, 0b1);
+    write(MODEM_CONTROL, MCR_DTR_RTS_OUT2);
+}
+
 fn put(byte: u8) {
     let stuck = STUCK.load(Ordering::Relaxed);
     for _ in 0..if stuck { PATIENCE_WHEN_STUCK } else { PATIENCE } {

@@ -6,12 +6,14 @@ use kirq::{FIRST_VECTOR, LAST_VECTOR};
 use ktrace::Group;
 use x86_64::registers::control::Cr2;
 
-use super::apic::{self, VECTOR_RESCHEDULE, VECTOR_SHOOTDOWN, VECTOR_SPURIOUS, VECTOR_TIMER};
+use super::apic::{
+    self, VECTOR_LOG, VECTOR_RESCHEDULE, VECTOR_SHOOTDOWN, VECTOR_SPURIOUS, VECTOR_TIMER,
+};
 use super::gdt::{USER_CODE, USER_DATA};
 use super::{percpu, shootdown};
 use crate::object::interrupt;
 use crate::process::exception;
-use crate::{panic, sched, trace};
+use crate::{console, panic, sched, trace};
 
 /// The registers at the interrupted instruction, as the entry code of `idt` pushed them.
 #[repr(C)]
@@ -146,6 +148,7 @@ fn interrupt(vector: u8) {
         VECTOR_TIMER => sched::on_timer(),
         VECTOR_RESCHEDULE => sched::on_reschedule(),
         VECTOR_SHOOTDOWN => shootdown::serve(),
+        VECTOR_LOG => console::tell(),
         FIRST_VECTOR..=LAST_VECTOR => interrupt::on_vector(vector),
         vector => log::warn!("interrupt {vector:#x} has no handler"),
     }

@@ -123,6 +123,24 @@ impl<S: Supply> Area<S> {
         Ok(Provided::small(frame, true, Change::Added))
     }
 
+    /// The frame that a page has now, if it has one; without one it reads as zeros. Nothing changes.
+    ///
+    /// # Errors
+    /// `Guard`, `Beyond`.
+    pub fn peek(&mut self, page: u64) -> Result<Option<Frame>, ProvideError> {
+        let key = match self.locate(page) {
+            Location::Page(key) => key,
+            Location::Frame(frame) => return Ok(Some(frame)),
+            Location::Guard => return Err(ProvideError::Guard),
+            Location::Beyond => return Err(ProvideError::Beyond),
+        };
+        if let Some(first) = self.large_at(key) {
+            return Ok(first.checked_add(key % LARGE_PAGES));
+        }
+        let small = self.small.find_mut(key).and_then(Page::as_it_is);
+        Ok(small.map(|(frame, _)| frame))
+    }
+
     pub(super) fn large_at(&self, key: u64) -> Option<Frame> {
         if self.large.is_empty() {
             return None;
