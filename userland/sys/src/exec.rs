@@ -63,7 +63,7 @@ pub use inbox::{Call, Inbox};
 pub use stream::{AsyncReader, AsyncWriter};
 pub use task::Task;
 pub use timer::{Sleep, Timeout};
-pub use waits::{Exit, Interrupts, Signal};
+pub use waits::{Closed, Exit, Interrupts, Signal};
 
 /// An executor. What is cloned is the same one.
 #[derive(Clone)]
@@ -182,6 +182,15 @@ impl Executor {
     /// `TooMany` without a free bit; as `process_on_exit`, and `handle_duplicate`: the handle needs INSPECT and DUPLICATE.
     pub fn exit_of(&self, process: &Process) -> Result<Exit, Error> {
         Exit::new(&self.0, process.duplicate(Rights::INSPECT)?)
+    }
+
+    /// Waits until nobody can receive from a mailbox any more: so a client learns that its server is gone. The handle needs CALL and
+    /// DUPLICATE.
+    ///
+    /// # Errors
+    /// `TooMany` without a free bit; as `mailbox_on_closed`, and `handle_duplicate`.
+    pub fn closed(&self, mailbox: &Mailbox) -> Result<Closed, Error> {
+        Closed::new(&self.0, mailbox)
     }
 
     /// Bits that anybody can set who gets a handle of the event.

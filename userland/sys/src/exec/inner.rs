@@ -15,6 +15,7 @@ use super::inbox::Calls;
 use super::queue::{Queue, TaskWaker};
 use super::source::Sources;
 use super::timer::Timers;
+use super::waits::Watched;
 use crate::object::Event;
 use crate::time;
 
@@ -54,6 +55,7 @@ pub struct Inner {
     pub sources: Sources,
     pub timers: Timers,
     pub calls: Calls,
+    pub watched: Watched,
 }
 
 pub fn spawn(inner: &Rc<Inner>, job: Job) -> Started {
@@ -100,6 +102,7 @@ impl Inner {
             sources: Sources::new(),
             timers: Timers::new(),
             calls: Calls::new(),
+            watched: Watched::new(),
         }))
     }
 

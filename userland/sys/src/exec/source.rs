@@ -130,6 +130,11 @@ impl Source {
         Poll::Pending
     }
 
+    /// Wakes all who wait for the bit, as if it had been set once more.
+    pub fn wake_all(&self) {
+        self.inner.sources.wake(self.mask());
+    }
+
     /// Looks each time that the bit was set, and before, whether something has happened.
     pub fn poll_until<T>(
         &self,

@@ -1,17 +1,19 @@
 //! Interrupts, the ends of processes and threads, and bits that others set.
 
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use abi::Error;
 use abi::process::{Info, RUNNING};
+use abi::{Error, Rights};
 
 use super::inner::Inner;
 use super::source::Source;
 use crate::channel::Waiter;
-use crate::object::{Interrupt, Process};
+use crate::object::{Interrupt, Mailbox, Process};
 use crate::thread::{self, JoinHandle};
 
 /// A line of interrupts.
@@ -105,6 +107,91 @@ impl Future for Exit {
 impl Drop for Exit {
     fn drop(&mut self) {
         let _ = self.process.on_exit(None, 0);
+    }
+}
+
+/// Mailboxes whose end is waited for: a process has one binding of the executor's event for each, so those who wait for one share a bit.
+pub struct Watched(RefCell<Vec<(u64, Weak<Watch>)>>);
+
+struct Watch {
+    mailbox: Mailbox,
+    source: Source,
+}
+
+impl Watched {
+    pub const fn new() -> Self {
+        Self(RefCell::new(Vec::new()))
+    }
+}
+
+impl Watch {
+    fn of(inner: &Rc<Inner>, mailbox: &Mailbox) -> Result<Rc<Self>, Error> {
+        let object = mailbox.handle_info()?.object;
+        let mut all = inner.watched.0.borrow_mut();
+        all.retain(|(_, watch)| watch.strong_count() != 0);
+        let known = all.iter().find(|(other, _)| *other == object);
+        if let Some(watch) = known.and_then(|(_, watch)| watch.upgrade()) {
+            return Ok(watch);
+        }
+        let source = Source::new(inner)?;
+        let own = mailbox.duplicate(Rights::CALL)?;
+        own.on_closed(Some(inner.event()), source.mask())?;
+        let watch = Rc::new(Self {
+            mailbox: own,
+            source,
+        });
+        all.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+        all.push((object, Rc::downgrade(&watch)));
+        Ok(watch)
+    }
+
+    /// Whether it is so: bound anew, the kernel says it at once.
+    fn is_closed(&self) -> Result<bool, Error> {
+        let event = self.source.inner().event();
+        event.take(self.source.mask())?;
+        self.mailbox.on_closed(Some(event), self.source.mask())?;
+        Ok(event.take(self.source.mask())? != 0)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.mailbox.on_closed(None, 0);
+    }
+}
+
+/// The end of a mailbox, as a future: nobody can receive any more.
+pub struct Closed {
+    watch: Rc<Watch>,
+    is_closed: bool,
+}
+
+impl Closed {
+    pub(super) fn new(inner: &Rc<Inner>, mailbox: &Mailbox) -> Result<Self, Error> {
+        let watch = Watch::of(inner, mailbox)?;
+        let is_closed = watch.is_closed()?;
+        Ok(Self { watch, is_closed })
+    }
+}
+
+impl Future for Closed {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            if self.is_closed {
+                // Others may wait for the same.
+                self.watch.source.wake_all();
+                return Poll::Ready(Ok(()));
+            }
+            if self.watch.source.poll_set(context).is_pending() {
+                return Poll::Pending;
+            }
+            match self.watch.is_closed() {
+                Ok(is_closed) => self.is_closed = is_closed,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
     }
 }
 

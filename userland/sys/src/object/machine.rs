@@ -1,9 +1,11 @@
 //! What the machine has: resources, interrupts, its log and statistics.
 
+use abi::device::Device;
 use abi::framebuffer::Framebuffer;
+use abi::log::Level;
 use abi::process::Usage;
 use abi::statistics::{Processor, Statistics};
-use abi::{Error, interrupt, resource};
+use abi::{Error, interrupt, power, resource, trace};
 
 use super::{Event, Process, bound, object};
 use crate::call;
@@ -123,4 +125,84 @@ impl System {
     pub fn framebuffer(&self) -> Result<Framebuffer, Error> {
         call::system_framebuffer(self.handle())
     }
+
+    /// Writes a text to the log, a record for each line.
+    ///
+    /// # Errors
+    /// `InvalidArgument` beyond [`abi::LOG_WRITE_MAX`] bytes; those of the handle, which needs LOG_WRITE.
+    pub fn log_write(&self, level: Level, text: &[u8]) -> Result<(), Error> {
+        call::system_log_write(self.handle(), level, text)
+    }
+
+    /// Copies records of the log with the number `from` or more: [`abi::log::records`] takes them apart. Returns how many bytes.
+    ///
+    /// # Errors
+    /// As `system_log_read`; the handle needs LOG_READ.
+    pub fn log_read(&self, from: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+        let buffer = limited(buffer);
+        call::system_log_read(self.handle(), from, buffer).map(|count| count as usize)
+    }
+
+    /// Sets bits of an event when there is a record that was not read, until the next reading. `None`, with 0, unbinds.
+    ///
+    /// # Errors
+    /// As `system_log_on_record`; the handle needs LOG_READ.
+    pub fn on_record(&self, event: Option<&Event>, bits: u64) -> Result<(), Error> {
+        call::system_log_on_record(self.handle(), bound(event), bits)
+    }
+
+    /// Says on which of its consoles the kernel shows the log: [`abi::console`].
+    ///
+    /// # Errors
+    /// Those of the handle, which needs CONSOLE.
+    pub fn set_console(&self, consoles: u64) -> Result<(), Error> {
+        call::system_set_console(self.handle(), consoles)
+    }
+
+    /// Switches the machine off, or restarts it; returns only when that is not possible.
+    ///
+    /// # Errors
+    /// `NotSupported`; those of the handle, which needs POWER.
+    pub fn power(&self, action: power::Action, status: u64) -> Result<(), Error> {
+        call::system_power(self.handle(), action, status)
+    }
+
+    /// A device that the firmware names, by its place among them.
+    ///
+    /// # Errors
+    /// `NotReady` beyond the last one; those of the handle, which needs DEVICES.
+    pub fn device(&self, index: u64) -> Result<Device, Error> {
+        call::system_device(self.handle(), index)
+    }
+
+    /// A handle of the process with a number.
+    ///
+    /// # Errors
+    /// As `process_open`; the handle needs PROCESSES.
+    pub fn open_process(&self, number: u64) -> Result<Process, Error> {
+        call::process_open(self.handle(), number).map(Process::from_raw)
+    }
+
+    /// Begins or ends to record what the processors do.
+    ///
+    /// # Errors
+    /// As `system_trace`; the handle needs TRACE.
+    pub fn trace(&self, action: trace::Action, kinds: &str, events: u64) -> Result<(), Error> {
+        call::system_trace(self.handle(), action, kinds, events)
+    }
+
+    /// Copies what was recorded, from [`abi::trace::BEGIN`] or a place that an earlier reading gave: its first word. Returns how many bytes.
+    ///
+    /// # Errors
+    /// As `system_trace_read`; the handle needs TRACE.
+    pub fn trace_read(&self, from: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+        let buffer = limited(buffer);
+        call::system_trace_read(self.handle(), from, buffer).map(|count| count as usize)
+    }
+}
+
+/// What a call takes of a buffer at most.
+fn limited(buffer: &mut [u8]) -> &mut [u8] {
+    let len = buffer.len().min(abi::LOG_READ_MAX);
+    buffer.get_mut(..len).unwrap_or_default()
 }

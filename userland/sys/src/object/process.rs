@@ -162,6 +162,40 @@ impl Process {
         call::process_next_thread(self.handle(), from)
     }
 
+    /// A handle of a thread of it.
+    ///
+    /// # Errors
+    /// As `process_thread`; the handle needs DEBUG.
+    pub fn thread(&self, number: u64) -> Result<Thread, Error> {
+        call::process_thread(self.handle(), number).map(Thread::from_raw)
+    }
+
+    /// Copies memory of it; returns how many bytes: fewer where the next page cannot be read.
+    ///
+    /// # Errors
+    /// As `process_read`; the handle needs DEBUG.
+    pub fn read(&self, address: u64, buffer: &mut [u8]) -> Result<usize, Error> {
+        let len = buffer.len().min(abi::PROCESS_READ_MAX);
+        let buffer = buffer.get_mut(..len).unwrap_or_default();
+        call::process_read(self.handle(), address, buffer).map(|count| count as usize)
+    }
+
+    /// Tells about its first handle whose slot is `from` or more.
+    ///
+    /// # Errors
+    /// `NotReady` when there is none; those of the handle, which needs INSPECT.
+    pub fn next_handle(&self, from: u64) -> Result<abi::handle::Entry, Error> {
+        call::process_next_handle(self.handle(), from)
+    }
+
+    /// Tells about its first mapping that ends behind an address.
+    ///
+    /// # Errors
+    /// `NotReady` when there is none; those of the handle, which needs INSPECT.
+    pub fn next_area(&self, from: u64) -> Result<abi::area::Entry, Error> {
+        call::process_next_area(self.handle(), from)
+    }
+
     /// Starts a thread in another process: `how` is 0 or [`thread::SUSPEND`]. For threads of one's own see [`crate::thread`].
     ///
     /// # Errors

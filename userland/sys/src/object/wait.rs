@@ -155,6 +155,14 @@ impl Mailbox {
     pub fn on_readable(&self, event: Option<&Event>, bits: u64) -> Result<(), Error> {
         call::mailbox_on_readable(self.handle(), bound(event), bits)
     }
+
+    /// Sets bits of an event when nobody can receive any more; at once if so. `None`, with 0, unbinds all events of this process.
+    ///
+    /// # Errors
+    /// As `mailbox_on_closed`.
+    pub fn on_closed(&self, event: Option<&Event>, bits: u64) -> Result<(), Error> {
+        call::mailbox_on_closed(self.handle(), bound(event), bits)
+    }
 }
 
 object! {
