@@ -62,6 +62,10 @@ levels! {
     InterruptLine;
     /// The registers of an I/O APIC.
     IoApic;
+    /// Devices that the firmware names.
+    FirmwareDevices;
+    /// Pages that the firmware's AML has touched.
+    FirmwarePages;
     /// Who listens to the log.
     LogListener;
     /// Who waits for words of an area. Two are taken in the order of their addresses.

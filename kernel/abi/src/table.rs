@@ -372,8 +372,9 @@ macro_rules! with_calls {
             /// the first who asks.
             0xc7 SystemDevice system_device(system: handle(System, DEVICES), index: value) -> structure(device::Device)
                 fails NotReady | OutOfMemory | Ended;
-            /// Begins or ends to record what the processors do. `kinds` is a list as on the kernel's command line; empty for all.
-            /// `events` is how many each processor keeps; 0 for the usual number. Both count for START only.
+            /// Begins to record what the processors do, and forgets what was recorded before, or ends to. `kinds` is a list as on the
+            /// kernel's command line; empty for all. `events` is how many each processor keeps; 0 for the usual number. It counts when a
+            /// processor records for the first time. `NotReady` when there is nothing to end.
             0xc8 SystemTrace system_trace(
                 system: handle(System, TRACE),
                 action: choice(trace::Action),

@@ -11,13 +11,16 @@ use acpi::aml::{AmlError, Interpreter};
 use acpi::registers::FixedRegisters;
 use acpi::sdt::fadt::Fadt;
 use acpi::{Handle, PciAddress, PhysicalMapping};
-use kaddr::PhysAddr;
+use kaddr::{PAGE_SIZE, PhysAddr, VirtAddr};
 use kboot::acpi::Tables;
 use kboot::sdt::Signature;
+use kmem::sorted::SortedMap;
+use x86_64::instructions::interrupts;
 use x86_64::instructions::port::Port;
 
-use crate::arch::current::time;
-use crate::mm;
+use crate::arch::current::{IrqLock, time};
+use crate::sched::alarm;
+use crate::{locks, mm};
 
 const PCI_ADDRESS: u16 = 0xcf8;
 const PCI_DATA: u16 = 0xcfc;
@@ -55,12 +58,36 @@ impl Handler {
         if mm::direct::covers(address) {
             return act(mm::phys_to_virt(address).as_u64() as *mut T);
         }
-        match mm::map_device(address, size_of::<T>() as u64) {
-            Ok(at) => act(at.as_u64() as *mut T),
+        match map(address, size_of::<T>() as u64) {
+            Some(at) => act(at.as_u64() as *mut T),
             // What a bus says where nobody answers; the interpreter has no way to be told of an error.
-            Err(_) => T::from(0),
+            None => T::from(0),
         }
     }
+}
+
+/// Pages of devices that AML has touched, by number, and where they are mapped. They are no devices of the kernel's: AML touches those of
+/// drivers, too, now and then.
+static PAGES: IrqLock<SortedMap<u64, VirtAddr>, locks::FirmwarePages> =
+    IrqLock::new(SortedMap::new());
+
+/// Maps bytes of a device's memory, for ever.
+fn map(address: PhysAddr, len: u64) -> Option<VirtAddr> {
+    let (page, within) = (address.as_u64() / PAGE_SIZE, address.as_u64() % PAGE_SIZE);
+    if within + len > PAGE_SIZE {
+        return mm::map_registers(address, len).ok();
+    }
+    let known = PAGES.lock().get(page).copied();
+    let start = match known {
+        Some(start) => start,
+        None => {
+            let start = mm::map_registers(PhysAddr::new(page * PAGE_SIZE), PAGE_SIZE).ok()?;
+            // Without memory to know it by, the next access maps it again.
+            let _ = PAGES.lock().insert(page, start);
+            start
+        }
+    };
+    start.checked_add(within)
 }
 
 fn pci_select(address: PciAddress, offset: u16) {
@@ -155,10 +182,16 @@ impl acpi::Handler for Handler {
     }
 
     fn sleep(&self, milliseconds: u64) {
-        time::spin_ns(milliseconds.saturating_mul(1_000_000));
+        let until = time::now_ns().saturating_add(milliseconds.saturating_mul(1_000_000));
+        while time::now_ns() < until {
+            // At a power-off nothing else may run any more.
+            if !interrupts::are_enabled() || alarm::block_until(until).is_err() {
+                core::hint::spin_loop();
+            }
+        }
     }
 
-    // The interpreter runs on one CPU, at power-off: nobody competes for an AML mutex.
+    // One thread runs AML: nobody competes for a mutex.
     fn create_mutex(&self) -> Handle {
         Handle(0)
     }

@@ -2,6 +2,7 @@
 //!
 //! `kboot` reads and checks the tables; this module gives it memory and carries out what it decides.
 
+pub mod devices;
 mod handler;
 
 use core::fmt;

@@ -157,6 +157,14 @@ pub fn map_device(address: PhysAddr, len: u64) -> Result<VirtAddr, MapError> {
     map_physical(address, len, CacheMode::Uncached)
 }
 
+/// As [`map_device`], where the device is not the kernel's.
+///
+/// # Errors
+/// As [`map_device`].
+pub fn map_registers(address: PhysAddr, len: u64) -> Result<VirtAddr, MapError> {
+    map_physical(address, len, CacheMode::Uncached)
+}
+
 /// Maps a framebuffer, write-combining, for ever.
 ///
 /// # Errors

@@ -15,6 +15,7 @@ use ksync::{Claim, PanicClaim};
 use spin::Once;
 use x86_64::registers::control::Cr2;
 
+use crate::acpi::devices;
 use crate::arch::current::percpu::{self, PerCpu};
 use crate::arch::current::serial::Serial;
 use crate::arch::current::trap::{DOUBLE_FAULT, PAGE_FAULT, TrapFrame, exception_name};
@@ -128,6 +129,7 @@ fn cpu_index() -> u32 {
 /// Called for a Rust panic.
 pub fn on_rust_panic(info: &core::panic::PanicInfo<'_>) -> ! {
     let message = info.message();
+    devices::contain(&message);
     match info.location() {
         Some(at) => report(
             &format_args!("{message}\n    at {}:{}", at.file(), at.line()),

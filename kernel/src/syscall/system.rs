@@ -4,16 +4,18 @@ use abi::device::Device;
 use abi::framebuffer::Framebuffer;
 use abi::log::Level;
 use abi::power::Action;
-use abi::{Error, LOG_WRITE_MAX, statistics::Statistics};
+use abi::{Error, LOG_WRITE_MAX, TRACE_KINDS_MAX, statistics::Statistics};
+use ktrace::Kinds;
 
 use super::decode::{Place, Room, UserBytes, Written, objects};
 use super::dispatch::{Caller, System};
 use super::process::binding;
+use crate::acpi::devices;
 use crate::arch::current::{percpu, shootdown};
 use crate::boot;
 use crate::console;
 use crate::mm::{self, Purpose};
-use crate::power;
+use crate::{power, trace};
 
 impl System for Caller<'_> {
     fn system_statistics(
@@ -92,24 +94,34 @@ impl System for Caller<'_> {
     fn system_device(
         self,
         _: objects::System,
-        _index: u64,
-        _place: Place<Device>,
+        index: u64,
+        place: Place<Device>,
     ) -> Result<Written, Error> {
-        Err(Error::NotReady)
+        place.write(devices::device(index)?)
     }
 
     fn system_trace(
         self,
         _: objects::System,
-        _action: abi::trace::Action,
-        _kinds: UserBytes,
-        _events: u64,
+        action: abi::trace::Action,
+        kinds: UserBytes,
+        events: u64,
     ) -> Result<(), Error> {
-        Err(Error::NotReady)
+        let mut buffer = [0; TRACE_KINDS_MAX];
+        let kinds = kinds.read(&mut buffer)?;
+        match action {
+            abi::trace::Action::Start => {
+                let kinds = core::str::from_utf8(kinds).map_err(|_| Error::InvalidArgument)?;
+                let kinds = Kinds::parse(kinds).map_err(|_| Error::InvalidArgument)?;
+                trace::begin(kinds, events)
+            }
+            abi::trace::Action::Stop => trace::end(),
+        }
     }
 
-    fn system_trace_read(self, _: objects::System, _: u64, _: Room) -> Result<u64, Error> {
-        Err(Error::NotReady)
+    fn system_trace_read(self, _: objects::System, from: u64, buffer: Room) -> Result<u64, Error> {
+        let read = trace::read(from, buffer.len(), |at, bytes| buffer.write(at, bytes))?;
+        Ok(read as u64)
     }
 
     fn system_log_write(

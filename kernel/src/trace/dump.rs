@@ -1,4 +1,5 @@
-//! How the trace leaves the machine: as bytes through a port of the emulator, or as lines on the serial port.
+//! How the trace leaves the machine: as bytes through a port of the emulator, or as lines on the serial port; or to a program that reads
+//! it piece by piece.
 //!
 //! The port is that of QEMU's `isa-debugcon`, which puts each byte that is written to it into a file; the command line names it
 //! (`trace-port=`). Without one, each event is a line `{{{trace:HEX}}}` on the console: slow, but there on every machine.
@@ -9,7 +10,7 @@ use core::sync::atomic::Ordering;
 use ktrace::{Event, Kind, MAGIC, MAX_BYTES};
 use x86_64::instructions::port::Port;
 
-use super::stop;
+use super::{IS_OF_BOOT, stop};
 use crate::arch::current::percpu::{self, PerCpu};
 use crate::arch::current::serial::Serial;
 use crate::arch::current::time;
@@ -72,9 +73,9 @@ impl Sink {
     }
 }
 
-/// Stops recording and writes what was recorded. Takes no lock: a panic may do it, too.
+/// Stops recording and writes what was recorded, if the command line asked for that. Takes no lock: a panic may do it, too.
 pub fn write() {
-    if !stop() {
+    if !stop() || !IS_OF_BOOT.load(Ordering::Relaxed) {
         return;
     }
     let mut sink = Sink::choose();
@@ -93,7 +94,7 @@ fn write_ring(sink: &mut Sink, area: &PerCpu) {
     };
     let now = time::now_ns();
     let kept = ring.kept();
-    let head = Event::new(now, Kind::Processor, area.index as u16, 0, [kept.start]);
+    let head = Event::new(now, Kind::Processor, area.index as u16, 0, [ring.lost()]);
     sink.event(&head);
     for event in kept.filter_map(|number| ring.read(number)) {
         sink.event(&event);

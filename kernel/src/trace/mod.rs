@@ -5,10 +5,12 @@
 //! ([`ktrace::Ring`]), with interrupts off. docs/tracing.md says how it is used; [`dump`] writes it.
 
 mod dump;
+mod piece;
 
 use alloc::boxed::Box;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use abi::Error;
 use ksync::try_box;
 use ktrace::{Event, Group, Kind, Kinds, Left, Ring};
 use x86_64::instructions::interrupts;
@@ -19,11 +21,17 @@ use crate::object::mailbox::Mailbox;
 use crate::sched::thread::Thread;
 
 pub use dump::write;
+pub use piece::read;
 
 /// Events that a ring keeps, if the command line does not say.
 const EVENTS: u64 = 16384;
 /// The most that it can be told to keep.
 const EVENTS_MAX: u64 = 1 << 20;
+/// The most that a program can tell it: memory for them is cleared with interrupts off.
+const EVENTS_MAX_LATER: u64 = 1 << 17;
+
+/// The command line asks for a trace: it is written when the system stops.
+static IS_OF_BOOT: AtomicBool = AtomicBool::new(false);
 
 /// A word with a cache line of its own.
 #[repr(align(64))]
@@ -77,6 +85,7 @@ pub fn start() {
     if !options.flag("trace") {
         return;
     }
+    IS_OF_BOOT.store(true, Ordering::Relaxed);
     let list = options.get("trace").unwrap_or_default();
     let kinds = Kinds::parse(list).unwrap_or_else(|word| {
         log::warn!("trace: there is no kind '{word}' of events; all are recorded");
@@ -111,6 +120,50 @@ pub fn start() {
         (events * Ring::EVENT_BYTES) >> 10
     );
     WANTED.0.fetch_or(kinds.bits(), Ordering::Relaxed);
+}
+
+/// Whether events are recorded.
+fn is_recording() -> bool {
+    WANTED.0.load(Ordering::Relaxed) & Kinds::ALL.bits() != 0
+}
+
+/// Begins to record, from the start. Each processor keeps `events` events, 0 for the usual number, if it has not kept any before.
+///
+/// # Errors
+/// `OutOfMemory`; then nothing is recorded.
+pub fn begin(kinds: Kinds, events: u64) -> Result<(), Error> {
+    stop();
+    let events = if events == 0 { EVENTS } else { events };
+    let events = events.min(EVENTS_MAX_LATER) as usize;
+    for area in percpu::all() {
+        // SAFETY: null, or a ring that is there for ever.
+        if let Some(ring) = unsafe { area.trace.load(Ordering::Acquire).as_ref() } {
+            ring.forget();
+            continue;
+        }
+        let ring = Ring::try_new(events).map_err(|_| Error::OutOfMemory)?;
+        let ring = try_box(ring).map_err(|_| Error::OutOfMemory)?;
+        let ring = Box::into_raw(ring);
+        let null = core::ptr::null_mut();
+        let made = (area.trace).compare_exchange(null, ring, Ordering::AcqRel, Ordering::Relaxed);
+        if made.is_err() {
+            // Somebody else has made one meanwhile.
+            // SAFETY: nobody has seen it.
+            drop(unsafe { Box::from_raw(ring) });
+        }
+        // That took a while.
+        crate::sched::yield_now();
+    }
+    WANTED.0.fetch_or(kinds.bits(), Ordering::Relaxed);
+    Ok(())
+}
+
+/// Stops recording.
+///
+/// # Errors
+/// `NotReady` when nothing was recorded.
+pub fn end() -> Result<(), Error> {
+    if stop() { Ok(()) } else { Err(Error::NotReady) }
 }
 
 /// Stops recording; whether anything was recorded. Other processors may still be about to write an event.

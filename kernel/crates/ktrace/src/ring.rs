@@ -71,6 +71,8 @@ pub struct NoMemory;
 pub struct Ring {
     /// The number of the next event.
     next: AtomicU64,
+    /// The number of the first event that counts.
+    first: AtomicU64,
     slots: Vec<Slot>,
     /// A copy of one that is not overwritten by others.
     pinned: Slot,
@@ -91,6 +93,7 @@ impl Ring {
         slots.resize_with(len, Slot::new);
         Ok(Self {
             next: AtomicU64::new(0),
+            first: AtomicU64::new(0),
             slots,
             pinned: Slot::new(),
         })
@@ -125,7 +128,20 @@ impl Ring {
     /// The numbers of the events that are kept at this moment.
     pub fn kept(&self) -> Range<u64> {
         let next = self.next.load(Ordering::Acquire);
-        next.saturating_sub(self.slots.len() as u64)..next
+        let first = self.first.load(Ordering::Relaxed);
+        next.saturating_sub(self.slots.len() as u64).max(first)..next
+    }
+
+    /// How many events were overwritten.
+    pub fn lost(&self) -> u64 {
+        self.kept().start - self.first.load(Ordering::Relaxed)
+    }
+
+    /// Forgets all events, while nobody writes.
+    pub fn forget(&self) {
+        let next = self.next.load(Ordering::Acquire);
+        self.first.store(next, Ordering::Relaxed);
+        self.pinned.mark.store(0, Ordering::Release);
     }
 
     /// The event with this number; none if it is not there yet, was overwritten, or is being overwritten.

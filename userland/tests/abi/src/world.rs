@@ -80,6 +80,10 @@ impl World {
         // Nothing may follow the page.
         call::process_unmap(own, page + PAGE_SIZE, PAGE_SIZE)?;
         call::vm_area_commit(area, 0, PAGE_SIZE)?;
+        // Handles of the child, which can be asked for.
+        for _ in 0..2 {
+            call::handle_give(child, call::event_create()?)?;
+        }
         let page_of_child = call::process_map(child, area, 0, 0, PAGE_SIZE, area::READ)?;
         // Somebody who waits for an answer that others can give.
         let called = call::mailbox_create()?;

@@ -11,7 +11,10 @@
 
 #[cfg(feature = "acpi")]
 pub mod aml;
+#[cfg(feature = "acpi")]
+pub mod devices;
 mod platform;
+pub mod resources;
 mod tables;
 
 pub use platform::Platform;

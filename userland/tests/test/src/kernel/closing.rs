@@ -10,7 +10,7 @@ use sys::message::{self, Message};
 
 use super::orders::Orders;
 use super::worker::{Body, Worker};
-use super::{MS, mailbox, rest, soon, until};
+use super::{MS, event, mailbox, rest, soon, until};
 use crate::area::Owned;
 use crate::child::{Child, Code, End};
 use crate::harness::{Env, Failed, Must, Outcome};
@@ -259,5 +259,88 @@ pub fn revoked_server(env: &Env<'_>) -> Outcome {
         "the one that waits"
     );
     same!(env, call_by(client.0), Err(Error::PeerClosed), "a call");
+    Ok(())
+}
+
+/// Clients are told that nobody can receive any more, each by its own events; at once if so.
+pub fn tells_clients(env: &Env<'_>) -> Outcome {
+    let mailbox = mailbox(env)?;
+    let client = badge(env, &mailbox)?;
+    let (first, second) = (event(env)?, event(env)?);
+    let on_closed = |event: &Owned, bits| call::mailbox_on_closed(client.0, Some(event.0), bits);
+    let bits = |event: &Owned| call::event_take(event.0, NEVER);
+    on_closed(&first, 1).must(env, "bind")?;
+    on_closed(&second, 6).must(env, "bind the second")?;
+    // The same event again: other bits in their place.
+    on_closed(&first, 8).must(env, "bind again")?;
+    let copy = call::handle_duplicate(mailbox.0, Rights::ALL).map(Owned);
+    let copy = copy.must(env, "copy")?;
+    drop(mailbox);
+    same!(env, bits(&first), Ok(0), "a server is there");
+    drop(copy);
+    same!(env, bits(&first), Ok(8), "the first");
+    same!(env, bits(&second), Ok(6), "the second");
+    on_closed(&first, 16).must(env, "bind late")?;
+    same!(env, bits(&first), Ok(16), "at once");
+    let none = call::mailbox_on_closed(client.0, None, 1);
+    same!(
+        env,
+        none,
+        Err(Error::InvalidArgument),
+        "bits without an event"
+    );
+    same!(
+        env,
+        on_closed(&first, 0),
+        Err(Error::InvalidArgument),
+        "no bits"
+    );
+    Ok(())
+}
+
+/// Who takes its bindings back is not told; others are. Nobody has more than eight.
+pub fn tells_those_who_want_it(env: &Env<'_>) -> Outcome {
+    let mailbox = mailbox(env)?;
+    let client = badge(env, &mailbox)?;
+    let events = [(); 9].map(|()| event(env));
+    for (index, event) in events.iter().enumerate() {
+        let Ok(event) = event else { return Err(Failed) };
+        let bound = call::mailbox_on_closed(client.0, Some(event.0), 1);
+        let wanted = if index < 8 {
+            Ok(())
+        } else {
+            Err(Error::TooMany)
+        };
+        same!(env, bound, wanted, "binding {index}");
+    }
+    call::mailbox_on_closed(client.0, None, 0).must(env, "take back")?;
+    let last = event(env)?;
+    call::mailbox_on_closed(client.0, Some(last.0), 1).must(env, "bind")?;
+    drop(mailbox);
+    for (index, event) in events.iter().enumerate() {
+        let Ok(event) = event else { return Err(Failed) };
+        let bits = call::event_take(event.0, NEVER);
+        same!(env, bits, Ok(0), "binding {index} after it was taken back");
+    }
+    same!(env, call::event_take(last.0, NEVER), Ok(1), "the last");
+    Ok(())
+}
+
+/// A client in another process is told when the server's process is killed, and what it bound is gone with it when it is killed itself.
+pub fn tells_of_killed_servers(env: &Env<'_>) -> Outcome {
+    let told = event(env)?;
+    for round in 0..8 {
+        let mailbox = mailbox(env)?;
+        let client = badge(env, &mailbox)?;
+        let server = Child::new(env).must(env, "child")?;
+        server.start(Code::Spin, 0).must(env, "start")?;
+        call::handle_give(server.handle(), mailbox.0).must(env, "give")?;
+        call::mailbox_on_closed(client.0, Some(told.0), 1).must(env, "bind")?;
+        rest(MS / 4).must(env, "rest")?;
+        same!(env, call::event_take(told.0, 1), Ok(0), "in round {round}");
+        call::process_kill(server.handle(), 1).must(env, "kill")?;
+        let bits = call::event_wait(told.0, 1, 0, soon());
+        same!(env, bits, Ok(1), "the end in round {round}");
+    }
     Ok(())
 }

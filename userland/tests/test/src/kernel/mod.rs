@@ -11,9 +11,12 @@ mod events;
 mod futexes;
 mod inheritance;
 pub mod interrupts;
+mod log;
 mod long;
+mod machine;
 mod order;
 mod orders;
+mod others;
 mod parked;
 pub mod ports;
 mod rounds;
@@ -144,6 +147,28 @@ const TESTS: &[Test] = &[
     ("close-server-replaced", closing::server_replaced),
     ("close-revoked-client", closing::revoked_client),
     ("close-revoked-server", closing::revoked_server),
+    ("close-tells-clients", closing::tells_clients),
+    (
+        "close-tells-those-who-want-it",
+        closing::tells_those_who_want_it,
+    ),
+    (
+        "close-tells-of-killed-servers",
+        closing::tells_of_killed_servers,
+    ),
+    ("others-open", others::open),
+    ("others-threads", others::threads),
+    ("others-memory", others::memory),
+    ("others-memory-that-is-not", others::memory_that_is_not),
+    ("others-handles", others::handles),
+    ("others-mappings", others::mappings),
+    ("log-read", log::read),
+    ("log-cut-and-lost", log::cut_and_lost),
+    ("log-on-record", log::on_record),
+    ("log-bad-memory", log::bad_memory),
+    ("log-serial", log::serial),
+    ("machine-devices", machine::devices),
+    ("machine-trace", machine::trace),
     ("exception-unheard", unheard::closed),
     ("exception-listener-ends", unheard::listener_ends),
     ("exception-listener-revoked", unheard::revoked),
