@@ -41,6 +41,14 @@ pub trait Kernel: Send + Sync {
     /// # Errors
     /// When there can be no more threads.
     fn spawn(&self, body: Body) -> Result<(), Error>;
+
+    /// Reads so many bytes, 1, 2 or 4, from an I/O port. Without a device all bits are set.
+    fn port_read(&self, _port: u16, _bytes: u8) -> u32 {
+        u32::MAX
+    }
+
+    /// Writes so many bytes to an I/O port.
+    fn port_write(&self, _port: u16, _bytes: u8, _value: u32) {}
 }
 
 static KERNEL: OnceLock<&'static dyn Kernel> = OnceLock::new();
@@ -73,4 +81,14 @@ pub(crate) fn own() -> Handle {
 
 pub(crate) fn spawn(body: Body) -> Result<(), Error> {
     kernel()?.spawn(body)
+}
+
+pub(crate) fn port_read(port: u16, bytes: u8) -> u32 {
+    kernel().map_or(u32::MAX, |kernel| kernel.port_read(port, bytes))
+}
+
+pub(crate) fn port_write(port: u16, bytes: u8, value: u32) {
+    if let Ok(kernel) = kernel() {
+        kernel.port_write(port, bytes, value);
+    }
 }

@@ -1,5 +1,6 @@
 //! I/O ports, for drivers. A port that the process may not use (`resource_grant_ports`) is an exception: the program ends.
 
+#[cfg(target_os = "none")]
 use core::arch::asm;
 
 macro_rules! ports {
@@ -7,16 +8,24 @@ macro_rules! ports {
         #[doc = concat!("Reads ", $what, " from a port.")]
         #[inline]
         pub fn $read(port: u16) -> $type {
+            #[cfg(not(target_os = "none"))]
+            return crate::host::port_read(port, size_of::<$type>() as u8) as $type;
+            #[cfg(target_os = "none")]
+            {
             let value;
             // SAFETY: changes no memory of the program, unless the device does, which is its owner's business.
             unsafe { asm!(concat!("in ", $register, ", dx"), out($register) value, in("dx") port, options(nostack, preserves_flags)) };
             value
+            }
         }
 
         #[doc = concat!("Writes ", $what, " to a port.")]
         #[inline]
         pub fn $write(port: u16, value: $type) {
+            #[cfg(not(target_os = "none"))]
+            crate::host::port_write(port, size_of::<$type>() as u8, value.into());
             // SAFETY: as above.
+            #[cfg(target_os = "none")]
             unsafe { asm!(concat!("out dx, ", $register), in("dx") port, in($register) value, options(nostack, preserves_flags)) };
         }
     )+};
