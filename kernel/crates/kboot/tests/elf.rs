@@ -1,12 +1,14 @@
 //! ELF images built by hand: what a loader may rely on, and what is refused.
 
-use kboot::elf::{ElfError, Image, Placement, Relocation};
+use kboot::elf::{ElfError, Image, Placement, ProgramHeaders, Relocation};
 use proptest::prelude::*;
 
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
+const PT_TLS: u32 = 7;
 const PT_GNU_STACK: u32 = 0x6474_e551;
+const PT_GNU_RELRO: u32 = 0x6474_e552;
 
 /// One program header: type, flags, offset, virt, filesz, memsz, align.
 type Header = (u32, u32, u64, u64, u64, u64, u64);
@@ -114,6 +116,55 @@ fn the_relocations_of_a_static_pie_are_found() {
             }
         ]
     );
+}
+
+#[test]
+fn a_program_finds_its_headers_and_what_its_threads_get() {
+    let headers = [
+        (PT_LOAD, 4, 0, 0x20_0000, 0x400, 0x400, 0x1000),
+        (PT_LOAD, 6, 0x1000, 0x20_1000, 0x400, 0x800, 0x1000),
+        (PT_TLS, 4, 0x1010, 0x20_1010, 0x20, 0x48, 16),
+        (PT_GNU_RELRO, 4, 0x1000, 0x20_1000, 0x400, 0x1000, 1),
+    ];
+    let bytes = build(2, 0, &headers, 0x2000);
+    let image = Image::parse(&bytes).unwrap();
+    let tls = image.tls().unwrap();
+    assert_eq!((tls.virt, tls.mem_size, tls.align), (0x20_1010, 0x48, 16));
+    assert_eq!(tls.file, &bytes[0x1010..0x1030]);
+    assert_eq!(image.relro(), Some(0x20_1000..0x20_2000));
+    let found = ProgramHeaders {
+        virt: 0x20_0040,
+        entry_size: 56,
+        count: 4,
+    };
+    assert_eq!(image.program_headers(), Some(found));
+
+    let without = [(PT_LOAD, 6, 0x1000, 0x20_1000, 0x400, 0x800, 0x1000)];
+    let bytes = build(2, 0, &without, 0x2000);
+    let image = Image::parse(&bytes).unwrap();
+    assert_eq!(image.program_headers(), None);
+    assert_eq!((image.tls(), image.relro()), (None, None));
+}
+
+#[test]
+fn templates_of_thread_local_storage_are_checked() {
+    let refuse = |tls: &[Header]| {
+        let load = (PT_LOAD, 6, 0x1000, 0x20_1000, 0x400, 0x800, 0x1000);
+        let headers = [&[load], tls].concat();
+        let bytes = build(2, 0, &headers, 0x2000);
+        Image::parse(&bytes).map(|_| ())
+    };
+    let good = (PT_TLS, 4, 0x1010, 0x20_1010, 0x20, 0x48, 16);
+    assert_eq!(refuse(&[good]), Ok(()));
+    for bad in [
+        (PT_TLS, 4, 0x1010, 0x20_1010, 0x49, 0x48, 16),
+        (PT_TLS, 4, 0x1010, 0x20_1010, 0x20, 0x48, 3),
+        (PT_TLS, 4, 0x1010, 0x20_13f0, 0x20, 0x48, 16),
+        (PT_TLS, 4, 0x1010, u64::MAX, 0x20, 0x48, 16),
+    ] {
+        assert_eq!(refuse(&[bad]), Err(ElfError::BadTls));
+    }
+    assert_eq!(refuse(&[good, good]), Err(ElfError::BadTls));
 }
 
 #[test]
@@ -251,6 +302,29 @@ proptest! {
     #[test]
     fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
         check_promises(&bytes);
+    }
+
+    #[test]
+    fn an_image_is_moved_to_where_it_fits(
+        start in 0u64..1 << 40, len in 0u64..0x10_0000, random in any::<u64>(), align in 0u32..18,
+    ) {
+        let align = 1 << align;
+        let virt = 0x2_0000 + align.min(0x1000) / 2;
+        let offset = virt % align;
+        let headers = [(PT_LOAD, 5, offset, virt, 0x100, 0x3000, align)];
+        let bytes = build(3, 0, &headers, 0x4_0000);
+        let image = Image::parse(&bytes).unwrap();
+        match image.bias(start..start + len, 0x1000, random) {
+            Some(bias) => {
+                prop_assert!(bias.is_multiple_of(align) && bias.is_multiple_of(0x1000));
+                let place = virt.wrapping_add(bias);
+                prop_assert!(start <= place && place + 0x3000 <= start + len);
+            }
+            None => prop_assert!(len < 0x3000 + 2 * align.max(0x1000)),
+        }
+        let fixed = build(2, 0, &headers, 0x4_0000);
+        let fixed = Image::parse(&fixed).unwrap();
+        prop_assert_eq!(fixed.bias(start..start + len, 0x1000, random), Some(0));
     }
 
     #[test]

@@ -66,6 +66,9 @@ pub enum ElfError {
         /// `e_entry` of the file.
         entry: u64,
     },
+    /// The template of thread-local storage (`PT_TLS`) is not inside the file's part of a segment, has more bytes in the file than
+    /// in memory or an odd alignment, or there are two.
+    BadTls,
     /// The image wants a dynamic linker (`PT_INTERP`).
     NeedsInterpreter,
     /// The image wants shared libraries (`DT_NEEDED`).
@@ -141,6 +144,9 @@ impl fmt::Display for ElfError {
             Self::BadEntry { entry } => write!(
                 f,
                 "the ELF entry point {entry:#x} is in no executable segment; set the entry symbol"
+            ),
+            Self::BadTls => f.write_str(
+                "the ELF file's template of thread-local storage is not inside of a segment, too long, misaligned, or there are two; link the file again",
             ),
             Self::NeedsInterpreter => {
                 f.write_str("the ELF file wants a dynamic linker; link it statically")

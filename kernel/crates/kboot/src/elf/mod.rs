@@ -24,6 +24,9 @@ pub const MAX_SEGMENTS: usize = 64;
 /// excludes the escape for 65,535 and more of them (`PN_XNUM`).
 const MAX_HEADERS: u16 = 256;
 
+/// Size of `Elf64_Phdr`.
+const HEADER_SIZE: u16 = 56;
+
 /// How the image may be placed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
@@ -78,15 +81,42 @@ impl Segment<'_> {
     }
 }
 
+/// What each thread gets a copy of (`PT_TLS`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tls<'a> {
+    /// Where the template is in memory, before any load bias; its bytes are all in the file's part of one segment.
+    pub virt: u64,
+    /// The bytes that a copy begins with, before relocation; the rest is zeros.
+    pub file: &'a [u8],
+    /// The size of a copy; at least that of `file`.
+    pub mem_size: u64,
+    /// Its alignment: a power of two, at least 1.
+    pub align: u64,
+}
+
+/// Where a program finds its own program headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProgramHeaders {
+    /// Address of the first one, before any load bias.
+    pub virt: u64,
+    /// Bytes of each.
+    pub entry_size: u16,
+    /// How many there are.
+    pub count: u16,
+}
+
 /// A checked image.
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
     bytes: &'a [u8],
     headers: SegmentTable<'a, LittleEndian>,
+    headers_offset: u64,
     entry: u64,
     placement: Placement,
     span: Range<u64>,
     stack: Option<SegmentFlags>,
+    tls: Option<Tls<'a>>,
+    relro: Option<Range<u64>>,
     relocations: &'a [u8],
 }
 
@@ -102,10 +132,13 @@ impl<'a> Image<'a> {
         let mut image = Self {
             bytes,
             headers: program_headers(bytes, &header)?,
+            headers_offset: header.e_phoff,
             entry: header.e_entry,
             placement,
             span: 0..0,
             stack: None,
+            tls: None,
+            relro: None,
             relocations: &[],
         };
         image.span = image.check_segments()?;
@@ -113,6 +146,16 @@ impl<'a> Image<'a> {
         for header in image.headers.iter() {
             match header.p_type {
                 abi::PT_INTERP => return Err(ElfError::NeedsInterpreter),
+                abi::PT_TLS => {
+                    let tls = image.check_tls(&header)?;
+                    if image.tls.replace(tls).is_some() {
+                        return Err(ElfError::BadTls);
+                    }
+                }
+                abi::PT_GNU_RELRO => {
+                    let end = header.p_vaddr.checked_add(header.p_memsz);
+                    image.relro = end.map(|end| header.p_vaddr..end);
+                }
                 abi::PT_GNU_STACK => image.stack = Some(SegmentFlags::from_bits(header.p_flags)),
                 abi::PT_DYNAMIC => {
                     let table = file_range(bytes, header.p_offset, header.p_filesz).ok_or(
@@ -173,6 +216,24 @@ impl<'a> Image<'a> {
             .unwrap_or(1)
     }
 
+    /// What to add to all addresses so that the image lies in a range, at a place that `random` decides, a multiple of the page size (a power
+    /// of two) and of its own alignment; `None` when there is none. Nothing for an image that may not be moved.
+    pub fn bias(&self, range: Range<u64>, page_size: u64, random: u64) -> Option<u64> {
+        if self.placement == Placement::Fixed {
+            return Some(0);
+        }
+        let align = self.align().max(page_size);
+        let mask = align.checked_sub(1)?;
+        let first = self.span.start & !mask;
+        let len = self.span.end.checked_sub(first)?;
+        let start = range.start.checked_next_multiple_of(align)?;
+        let room = range.end.checked_sub(start)?.checked_sub(len)?;
+        let choices = room.checked_div(align)?.checked_add(1)?;
+        let steps = random.checked_rem(choices)?;
+        let base = start.checked_add(steps.checked_mul(align)?)?;
+        Some(base.wrapping_sub(first))
+    }
+
     /// The relocations to apply, all of type `R_X86_64_RELATIVE` and inside of a segment.
     pub fn relocations(&self) -> Relocations<'a> {
         Relocations::new(self.relocations)
@@ -181,6 +242,32 @@ impl<'a> Image<'a> {
     /// What the image wants for its stack (`PT_GNU_STACK`), if it says so.
     pub fn gnu_stack(&self) -> Option<SegmentFlags> {
         self.stack
+    }
+
+    /// What each thread gets a copy of, if there is such a thing.
+    pub fn tls(&self) -> Option<Tls<'a>> {
+        self.tls
+    }
+
+    /// What only the relocation writes to (`PT_GNU_RELRO`), before any load bias. It may lie anywhere.
+    pub fn relro(&self) -> Option<Range<u64>> {
+        self.relro.clone()
+    }
+
+    /// Where the program headers are in memory, if a segment has them.
+    pub fn program_headers(&self) -> Option<ProgramHeaders> {
+        let count = u16::try_from(self.headers.len()).ok()?;
+        let size = u64::from(count).checked_mul(u64::from(HEADER_SIZE))?;
+        let end = self.headers_offset.checked_add(size)?;
+        self.headers.iter().find_map(|header| {
+            let from = self.headers_offset.checked_sub(header.p_offset)?;
+            let last = header.p_offset.checked_add(header.p_filesz)?;
+            (header.p_type == abi::PT_LOAD && end <= last).then_some(ProgramHeaders {
+                virt: header.p_vaddr.checked_add(from)?,
+                entry_size: HEADER_SIZE,
+                count,
+            })
+        })
     }
 
     /// The first two segments with different flags that have bytes in one page of `page_size` bytes
@@ -209,6 +296,25 @@ impl<'a> Image<'a> {
             let start = virt.checked_sub(segment.virt)?;
             file_range(segment.file, start, size)
         })
+    }
+
+    fn check_tls(&self, header: &ProgramHeader) -> Result<Tls<'a>, ElfError> {
+        let align = header.p_align.max(1);
+        let is_sane = header.p_filesz <= header.p_memsz && align.is_power_of_two();
+        let file = if header.p_filesz == 0 {
+            Some(&[][..])
+        } else {
+            self.loaded_bytes(header.p_vaddr, header.p_filesz)
+        };
+        match file {
+            Some(file) if is_sane => Ok(Tls {
+                virt: header.p_vaddr,
+                file,
+                mem_size: header.p_memsz,
+                align,
+            }),
+            _ => Err(ElfError::BadTls),
+        }
     }
 
     /// Checks each segment and each pair; gives the span of all.
@@ -274,20 +380,18 @@ fn program_headers<'a>(
     bytes: &'a [u8],
     header: &FileHeader<LittleEndian>,
 ) -> Result<SegmentTable<'a, LittleEndian>, ElfError> {
-    /// Size of `Elf64_Phdr`.
-    const ENTRY: u16 = 56;
     if header.e_phnum == 0 {
         return Err(ElfError::NoSegments);
     }
     if header.e_phnum > MAX_HEADERS {
         return Err(ElfError::TooManySegments);
     }
-    if header.e_phentsize != ENTRY {
+    if header.e_phentsize != HEADER_SIZE {
         return Err(ElfError::BadHeaderSize {
             size: header.e_phentsize,
         });
     }
-    let size = u64::from(header.e_phnum).saturating_mul(u64::from(ENTRY));
+    let size = u64::from(header.e_phnum).saturating_mul(u64::from(HEADER_SIZE));
     let table = file_range(bytes, header.e_phoff, size).ok_or(ElfError::Truncated {
         what: "program header table",
     })?;
