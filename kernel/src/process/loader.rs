@@ -2,10 +2,11 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 use abi::{ObjectType, Rights as HandleRights, auxv};
 use kaddr::{PAGE_SIZE, VirtAddr, VirtRange};
-use kboot::elf::{ElfError, Image, Placement, SegmentFlags};
+use kboot::elf::{ElfError, Image, Relocation, SegmentFlags};
 use kboot::initial_stack::{InitialStack, StackError};
 use kmem::vma::ProvideError;
 use ksync::{AllocError, Arc};
@@ -32,6 +33,8 @@ const OWN_RIGHTS: HandleRights = HandleRights::MAP
     .union(HandleRights::KILL)
     .union(HandleRights::DUPLICATE)
     .union(HandleRights::TRANSFER);
+/// Programs that can be moved begin somewhere here: above those at fixed addresses, below the mappings whose place is chosen.
+const MOVED: Range<u64> = 0x0100_0000_0000..0x0700_0000_0000;
 /// What may be done with files that a program is given.
 const FILE_RIGHTS: HandleRights = HandleRights::MAP_READ
     .union(HandleRights::INSPECT)
@@ -45,8 +48,8 @@ const START_DATA_MAX: usize = 16 * 1024;
 pub enum LoadError {
     /// The file is no program that can run here.
     Elf(ElfError),
-    /// It must be relocated; only programs with fixed addresses can be started.
-    NotStatic,
+    /// It can be moved, but is too large for that.
+    TooLarge,
     /// A page of it would be writable and executable.
     WriteExecute,
     /// A part of it lies where nothing can be mapped, or over another part.
@@ -123,9 +126,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Elf(error) => write!(f, "{error}"),
-            Self::NotStatic => {
-                f.write_str("it is position-independent; link it with --no-pie at a fixed address")
-            }
+            Self::TooLarge => f.write_str("it is too large for the address space"),
             Self::WriteExecute => {
                 f.write_str("a segment is writable and executable; link it with -z separate-code")
             }
@@ -175,15 +176,14 @@ pub fn start_with(
     // SAFETY: modules lie in memory of their own kind in the direct map and are never written (invariant 1).
     let bytes = unsafe { core::slice::from_raw_parts(file, module.len) };
     let image = Image::parse(bytes)?;
-    if image.placement() != Placement::Fixed {
-        return Err(LoadError::NotStatic);
-    }
-    let entry = image.checked_entry()?;
+    let bias = image.bias(MOVED, PAGE_SIZE, random::next());
+    let bias = bias.ok_or(LoadError::TooLarge)?;
+    let entry = image.checked_entry()?.wrapping_add(bias);
     let name = module.name.as_str();
     let account = Account::new(mm::default_limit(), None)?;
     let process = Process::new(name, account, None).map_err(|_| LoadError::OutOfMemory)?;
     // Whatever fails from here on: nothing of the process may stay, not even its handle of itself.
-    let result = fill(&process, &image, entry, words, extras).and_then(|stack| {
+    let result = fill(&process, &image, bias, entry, words, extras).and_then(|stack| {
         let start = Start::User {
             entry,
             stack,
@@ -222,11 +222,12 @@ pub fn start_thread(
 fn fill(
     process: &Arc<Process>,
     image: &Image<'_>,
+    bias: u64,
     entry: u64,
     words: &[&str],
     extras: &Extras<'_>,
 ) -> Result<u64, LoadError> {
-    map_segments(process, image)?;
+    map_segments(process, image, bias)?;
     let add = |object: Object, rights: HandleRights| {
         let handle = process.add_handle(object, rights);
         handle.map_err(|_| LoadError::OutOfMemory)
@@ -244,6 +245,7 @@ fn fill(
     let lines = resource(Kind::Lines)?;
     let vector = [
         (auxv::PAGE_SIZE, PAGE_SIZE),
+        (auxv::BASE, bias),
         (auxv::ENTRY, entry),
         (auxv::ABI_VERSION, abi::VERSION),
         (auxv::INIT_VERSION, abi::INIT_VERSION),
@@ -300,13 +302,14 @@ fn rights(flags: SegmentFlags) -> Result<Rights, LoadError> {
     Ok(rights)
 }
 
-fn map_segments(process: &Process, image: &Image<'_>) -> Result<(), LoadError> {
+fn map_segments(process: &Process, image: &Image<'_>, bias: u64) -> Result<(), LoadError> {
     if image.shared_page(PAGE_SIZE).is_some() {
         return Err(LoadError::WriteExecute);
     }
     for segment in image.segments() {
         let bytes = segment.range();
-        let range = VirtRange::new(VirtAddr::new(bytes.start), VirtAddr::new(bytes.end));
+        let moved = bytes.start.wrapping_add(bias)..bytes.end.wrapping_add(bias);
+        let range = VirtRange::new(VirtAddr::new(moved.start), VirtAddr::new(moved.end));
         let pages = range
             .align_outward(PAGE_SIZE)
             .ok_or(LoadError::Map(SpaceError::Overflow))?;
@@ -319,7 +322,13 @@ fn map_segments(process: &Process, image: &Image<'_>) -> Result<(), LoadError> {
         process
             .space()
             .map(Some(start), pages.len(), &area, 0, rights, rights)?;
-        area.write(bytes.start - start, segment.file)?;
+        area.write(moved.start - start, segment.file)?;
+        let is_here = |relocation: &Relocation| bytes.contains(&relocation.offset);
+        for Relocation { offset, addend } in image.relocations().filter(is_here) {
+            // All of its bytes are in this segment.
+            let value = bias.wrapping_add_signed(addend).to_le_bytes();
+            area.write(offset.wrapping_add(bias) - start, &value)?;
+        }
     }
     Ok(())
 }
