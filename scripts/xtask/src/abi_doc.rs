@@ -15,7 +15,7 @@ const PATH: &str = "docs/abi.md";
 /// Registers of the arguments, in their order.
 const REGISTERS: [&str; 6] = ["RDI", "RSI", "RDX", "R10", "R8", "R9"];
 /// Every structure that crosses the border: those that calls return, each once, in the order of the calls.
-fn returned() -> Vec<&'static Structure> {
+pub fn returned() -> Vec<&'static Structure> {
     let mut structures = Vec::new();
     for call in CALLS {
         if let Output::Structure(structure) = call.output

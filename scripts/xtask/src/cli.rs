@@ -39,7 +39,7 @@ pub enum Command {
     /// QEMU counts instructions instead of time, so that the figures are the same on every machine and in every run; a boot takes half
     /// a minute. docs/performance.md says what each figure is. Exit status: 1 when --check found a figure above its budget.
     Bench(BenchArgs),
-    /// Writes docs/abi.md from the table of system calls
+    /// Writes docs/abi.md and userland/include/jsix.h from the table of system calls
     AbiDoc,
     /// Boots, runs a command, and writes the screen to a PNG file
     Screenshot(ScreenshotArgs),

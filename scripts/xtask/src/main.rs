@@ -2,7 +2,8 @@
 //!
 //! `cli` is the command line, `commands` its steps. From there: `build` and `toolchain` compile for
 //! the bare-metal targets; `prepare`, `bootconf`, `strip` and `image` make a disk; `firmware`,
-//! `qemu` and `run` boot it; `console`, `symbolize` and `trace` make its output readable; `abi_doc` writes docs/abi.md.
+//! `qemu` and `run` boot it; `console`, `symbolize` and `trace` make its output readable; `abi_doc` writes docs/abi.md,
+//! `c_header` the header for programs in C.
 
 #![deny(unsafe_code)]
 
@@ -10,6 +11,7 @@ mod abi_doc;
 mod bench;
 mod bootconf;
 mod build;
+mod c_header;
 mod cli;
 mod commands;
 mod console;
@@ -51,7 +53,11 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command) -> Result<u8> {
     match command {
-        Command::AbiDoc => abi_doc::write(&workspace::Workspace::load()?).map(|()| 0),
+        Command::AbiDoc => {
+            let workspace = workspace::Workspace::load()?;
+            abi_doc::write(&workspace)?;
+            c_header::write(&workspace).map(|()| 0)
+        }
         Command::Build => {
             build::build(&workspace::Workspace::load()?, &build::EVERYTHING).map(|()| 0)
         }

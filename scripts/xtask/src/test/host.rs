@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use super::lint;
 use super::report::{Outcome, Report};
 use crate::abi_doc;
+use crate::c_header;
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::toolchain::{DEBIAN_CLIPPY, TARGET_NONE, TARGET_UEFI, Toolchain};
@@ -39,6 +40,10 @@ const STEPS: &[Step] = &[
     Step {
         name: "host/abi-doc",
         run: |workspace, _| abi_doc::check(workspace),
+    },
+    Step {
+        name: "host/abi-header",
+        run: |workspace, _| c_header::check(workspace),
     },
     Step {
         name: "host/clippy",
