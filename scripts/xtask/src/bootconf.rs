@@ -57,6 +57,20 @@ impl KernelLine {
         Ok(self)
     }
 
+    /// Adds `key="value"` with every character that a command line cannot carry, and every `%`, as `%` and the two hexadecimal
+    /// digits of each of its bytes.
+    pub fn escaped(&mut self, key: &str, value: &str) -> Result<&mut Self> {
+        let mut text = String::new();
+        for character in value.chars() {
+            if matches!(character, '%' | '"' | '$' | '\0'..='\x1f' | '\x7f') {
+                text.push_str(&format!("%{:02x}", u32::from(character)));
+            } else {
+                text.push(character);
+            }
+        }
+        self.quoted(key, &text)
+    }
+
     /// The line as text.
     pub fn text(&self) -> String {
         self.words.join(" ")
@@ -165,6 +179,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_line_goes_through_escaped(line in "[ -~\n\r\täß€]{0,60}") {
+            let mut words = KernelLine::default();
+            words.escaped("shell", &line).unwrap();
+            let text = words.text();
+            let value = kboot::cmdline::CommandLine::new(&text).get("shell").unwrap_or_default();
+            let mut bytes = Vec::new();
+            let mut parts = value.split('%');
+            bytes.extend(parts.next().unwrap_or_default().bytes());
+            for part in parts {
+                bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+                bytes.extend(part[2..].bytes());
+            }
+            prop_assert_eq!(String::from_utf8(bytes).unwrap(), line);
+        }
+
         #[test]
         fn a_command_stays_on_its_line_or_is_refused(command in "[ -~\n\r]{0,60}") {
             let mut line = KernelLine::default();

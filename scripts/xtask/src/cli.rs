@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::add::Addition;
 use crate::bootconf::Loader;
 use crate::kernel::Kernel;
 use crate::qemu::accel::Accel;
@@ -26,6 +27,9 @@ pub enum Command {
     /// Builds and writes a bootable disk image
     Image(ImageArgs),
     /// Builds, boots in QEMU, and follows the system to its end
+    ///
+    /// Without --cmd this terminal is the serial console: what you type goes to the system, Ctrl-C too. `poweroff` ends the run, and so
+    /// does Ctrl-A x; Ctrl-A Ctrl-A sends Ctrl-A.
     ///
     /// Exit status: 0 when the system powered itself off with status 0; 1 to 62 the status of a
     /// command of --cmd; 101 kernel panic; 102 powered off without the kernel's closing line; 103
@@ -62,8 +66,25 @@ pub struct BootArgs {
     #[arg(long, value_enum, default_value_t)]
     pub kernel: Kernel,
     /// Commands to run; the system then powers off with the last non-zero status
+    ///
+    /// A line for the shell, as one would type it. If the first word of every command is a program that the kernel can run by itself
+    /// (hello, test, stress ...) or one of the kernel's own words (@all ...), the kernel runs them, without any service; --bare and
+    /// --shell say which it shall be. Without --cmd the system is interactive: a shell on the serial port, which is this
+    /// terminal, and one on the screen.
     #[arg(long, value_name = "LINE; LINE")]
     pub cmd: Option<String>,
+    /// Let the kernel itself run the commands of --cmd, without init, services and shell
+    #[arg(long, requires = "cmd", conflicts_with = "shell")]
+    pub bare: bool,
+    /// Let the shell run the commands of --cmd, with all services
+    #[arg(long, requires = "cmd")]
+    pub shell: bool,
+    /// Put a file into the boot archive; the system sees it at PATH (may be repeated)
+    ///
+    /// Without PATH a program (an ELF file for x86-64, statically linked) is at /boot/bin/NAME, where the shell finds it, and any other
+    /// file at /boot/NAME. A PATH that ends with / is a folder. What was there before is replaced.
+    #[arg(long, value_name = "FILE[=PATH]", value_parser = crate::add::parse)]
+    pub add: Vec<Addition>,
     /// Take what was built last, as it is
     #[arg(long)]
     pub no_build: bool,

@@ -9,10 +9,11 @@ use std::sync::atomic::Ordering;
 use crate::bootconf::{KernelLine, Loader};
 use crate::build::{self, Scope};
 use crate::cli::{BootArgs, ImageArgs, RunArgs};
-use crate::console::{self, KeyMode, Plain};
+use crate::command_line::Runner;
+use crate::console::{self, KeyMode, Keys, Plain};
 use crate::error::{Error, Result};
 use crate::firmware;
-use crate::prepare::{self, Image, Recipe};
+use crate::prepare::{self, Image, Programs, Recipe};
 use crate::qemu::args::{DEBUG_EXIT_PORT, Display, Engine, Spec};
 use crate::qemu::outcome::Verdict;
 use crate::qemu::{Qemu, accel};
@@ -24,11 +25,24 @@ use crate::workspace::Workspace;
 /// The time limit of a run with `--cmd`.
 const COMMAND_LIMIT_S: u64 = 300;
 
-/// What goes into the image: `--cmd` as a quoted word, then the developer's own words.
-pub fn recipe(boot: &BootArgs) -> Result<Recipe> {
+/// What goes into the image: `--cmd` for the kernel or for the shell, then the developer's own words.
+pub fn recipe(workspace: &Workspace, boot: &BootArgs) -> Result<Recipe> {
     let mut line = KernelLine::default();
+    let runner = match &boot.cmd {
+        // Of the conformance kernel nobody asks for a system.
+        None if !boot.kernel.is_jsix() => Runner::Kernel,
+        None => Runner::Shell,
+        Some(_) if boot.bare => Runner::Kernel,
+        Some(_) if boot.shell || !boot.add.is_empty() => Runner::Shell,
+        Some(cmd) => Runner::of(workspace, cmd),
+    };
     if let Some(cmd) = &boot.cmd {
-        line.quoted("cmd", cmd)?;
+        runner.put(&mut line, cmd)?;
+    }
+    if runner == Runner::Kernel && !boot.add.is_empty() {
+        return Err(Error::Input(
+            "--add puts files into the boot archive, which what the kernel runs by itself cannot read: leave out --bare".into(),
+        ));
     }
     for words in &boot.append {
         line.raw(words)?;
@@ -38,6 +52,10 @@ pub fn recipe(boot: &BootArgs) -> Result<Recipe> {
         loader: boot.loader,
         line,
         keys: &[],
+        programs: match runner {
+            Runner::Kernel => Programs::Bare,
+            Runner::Shell => Programs::System(boot.add.clone()),
+        },
     })
 }
 
@@ -60,7 +78,8 @@ pub fn image(args: &ImageArgs) -> Result<()> {
         .output
         .clone()
         .unwrap_or_else(|| workspace.target.join("jsix.img"));
-    prepare::write_image(&workspace, &recipe(&args.boot)?, &path)?;
+    let recipe = recipe(&workspace, &args.boot)?;
+    prepare::write_image(&workspace, &recipe, &path)?;
     println!("{}", path.display());
     Ok(())
 }
@@ -72,7 +91,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     let firmware = firmware::find(&qemu.path)?;
     build_for(&workspace, &args.boot)?;
 
-    let mut recipe = recipe(&args.boot)?;
+    let mut recipe = recipe(&workspace, &args.boot)?;
     recipe
         .line
         .raw(&format!("qemu-exit={DEBUG_EXIT_PORT:#x}"))?;
@@ -151,10 +170,17 @@ fn follow(workspace: &Workspace, args: &RunArgs, plan: &Plan<'_>) -> Result<Ende
         // A closed standard output is no reason to stop the machine.
         let _ = stdout.write_all(&text).and_then(|()| stdout.flush());
     };
-    let keys = KeyMode::enter();
+    let whose = match args.boot.cmd {
+        None if args.boot.kernel.is_jsix() => Keys::System,
+        _ => Keys::Run,
+    };
+    let keys = KeyMode::enter(whose);
+    if whose == Keys::System && keys.is_active() {
+        eprintln!("xtask: this terminal is the serial console; poweroff or Ctrl-A x ends the run");
+    }
     let started = |machine: &crate::qemu::machine::Machine| {
         if keys.is_active() || args.boot.cmd.is_none() {
-            console::forward_input(machine)?;
+            console::forward_input(machine, whose)?;
         }
         Ok(())
     };

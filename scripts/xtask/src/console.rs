@@ -2,14 +2,25 @@
 //! to be read.
 
 use std::io::{self, IsTerminal, Read, Write};
+use std::sync::atomic::Ordering;
 use std::thread;
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{InputModes, LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::error::Result;
 use crate::qemu::machine::Machine;
+use crate::run::INTERRUPTED;
 
-/// Keys come one by one and unechoed while this lives; Ctrl-C still ends the run.
+/// Whose Ctrl-C is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// The run's: it ends.
+    Run,
+    /// The system's, as all other keys; Ctrl-A x ends the run.
+    System,
+}
+
+/// Keys come one by one and unechoed while this lives.
 #[derive(Debug)]
 pub struct KeyMode {
     before: Option<Termios>,
@@ -17,14 +28,21 @@ pub struct KeyMode {
 
 impl KeyMode {
     /// Switches the terminal, if standard input is one.
-    pub fn enter() -> Self {
+    pub fn enter(keys: Keys) -> Self {
         let stdin = io::stdin();
         let before = tcgetattr(&stdin).ok();
         if let Some(before) = &before {
-            let mut keys = before.clone();
-            keys.local_modes
+            let mut mode = before.clone();
+            mode.local_modes
                 .remove(LocalModes::ICANON | LocalModes::ECHO);
-            let _ = tcsetattr(&stdin, OptionalActions::Now, &keys);
+            if keys == Keys::System {
+                mode.local_modes
+                    .remove(LocalModes::ISIG | LocalModes::IEXTEN);
+                // Enter is a carriage return, as on a real terminal; Ctrl-S and Ctrl-Q are keys.
+                mode.input_modes
+                    .remove(InputModes::ICRNL | InputModes::IXON);
+            }
+            let _ = tcsetattr(&stdin, OptionalActions::Now, &mode);
         }
         Self { before }
     }
@@ -43,21 +61,58 @@ impl Drop for KeyMode {
     }
 }
 
-/// Sends standard input to the machine's serial port, until either ends.
-pub fn forward_input(machine: &Machine) -> Result<()> {
+/// Sends standard input to the machine's serial port, until either ends. Keys of the system's are looked at for Ctrl-A x, if they come from a terminal.
+pub fn forward_input(machine: &Machine, keys: Keys) -> Result<()> {
     let mut serial = machine.serial_input()?;
+    let escapes = keys == Keys::System && io::stdin().is_terminal();
     thread::spawn(move || {
         let mut buffer = [0_u8; 256];
+        let mut escape = Escape::default();
         while let Ok(count) = io::stdin().read(&mut buffer) {
             let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else {
                 break;
             };
-            if serial.write_all(bytes).is_err() {
+            let result = if escapes {
+                let (typed, over) = escape.push(bytes);
+                if over {
+                    INTERRUPTED.store(true, Ordering::Relaxed);
+                }
+                serial.write_all(&typed)
+            } else {
+                serial.write_all(bytes)
+            };
+            if result.is_err() {
                 break;
             }
         }
     });
     Ok(())
+}
+
+/// QEMU's own escape key on a serial console.
+const CTRL_A: u8 = 1;
+
+/// Finds Ctrl-A among what is typed.
+#[derive(Debug, Default)]
+struct Escape {
+    pending: bool,
+}
+
+impl Escape {
+    /// What goes to the system, and whether the run is to end.
+    fn push(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
+        let mut typed = Vec::with_capacity(bytes.len());
+        for &byte in bytes {
+            match (std::mem::take(&mut self.pending), byte) {
+                (false, CTRL_A) => self.pending = true,
+                (false, _) | (true, CTRL_A) => typed.push(byte),
+                (true, b'x' | b'X') => return (typed, true),
+                // No escape that is known: both keys were meant.
+                (true, _) => typed.extend([CTRL_A, byte]),
+            }
+        }
+        (typed, false)
+    }
 }
 
 /// Whether standard output is a terminal.
@@ -194,6 +249,21 @@ mod tests {
         #[test]
         fn no_escape_is_left(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             prop_assert!(!Plain::default().push(&bytes).contains(&0x1b));
+        }
+
+        #[test]
+        fn keys_arrive_unless_they_end_the_run(text in "[a-w\u{1}]{0,20}", cut in any::<prop::sample::Index>()) {
+            // However it is cut, and with Ctrl-A twice for each Ctrl-A.
+            let typed = text.replace('\u{1}', "\u{1}\u{1}");
+            let (first, second) = typed.as_bytes().split_at(cut.index(typed.len() + 1));
+            let mut escape = super::Escape::default();
+            let (mut got, over) = escape.push(first);
+            prop_assert!(!over);
+            let (rest, over) = escape.push(second);
+            prop_assert!(!over);
+            got.extend(rest);
+            prop_assert_eq!(got, text.into_bytes());
+            prop_assert_eq!(escape.push(b"a\x01xb"), (b"a".to_vec(), true));
         }
 
         #[test]

@@ -1,18 +1,21 @@
 //! Builds, boots and tests jsix: what the shells in `scripts/` call.
 //!
 //! `cli` is the command line, `commands` its steps. From there: `build` and `toolchain` compile for
-//! the bare-metal targets; `prepare`, `bootconf`, `strip` and `image` make a disk; `firmware`,
+//! the bare-metal targets; `prepare`, `bootconf`, `archive`, `add`, `strip` and `image` make a disk; `firmware`,
 //! `qemu` and `run` boot it; `console`, `symbolize` and `trace` make its output readable; `abi_doc` writes docs/abi.md,
 //! `c_header` the header for programs in C.
 
 #![deny(unsafe_code)]
 
 mod abi_doc;
+mod add;
+mod archive;
 mod bench;
 mod bootconf;
 mod build;
 mod c_header;
 mod cli;
+mod command_line;
 mod commands;
 mod console;
 mod error;

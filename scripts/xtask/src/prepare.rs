@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::add::Addition;
+use crate::archive;
 use crate::bootconf::{self, KernelLine, Loader};
 use crate::error::{Error, Result};
 use crate::image::{self, Entry};
 use crate::kernel::Kernel;
 use crate::strip::strip;
-use crate::workspace::Workspace;
+use crate::workspace::{INIT, Workspace};
 
 /// What goes into an image.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +26,18 @@ pub struct Recipe {
     pub line: KernelLine,
     /// More lines of its entry in limine.conf.
     pub keys: &'static [&'static str],
+    /// Which programs come with it.
+    pub programs: Programs,
+}
+
+/// The programs in an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Programs {
+    /// Those that the kernel runs by itself.
+    #[default]
+    Bare,
+    /// These, and the system: `srv.init` and the boot archive, with what the developer adds.
+    System(Vec<Addition>),
 }
 
 impl Recipe {
@@ -34,6 +48,7 @@ impl Recipe {
             loader: Loader::Shim,
             line,
             keys: &[],
+            programs: Programs::Bare,
         }
     }
 }
@@ -133,11 +148,17 @@ fn entries(workspace: &Workspace, recipe: &Recipe) -> Result<Vec<Entry>> {
             }
         }
     }
-    let modules: Vec<&str> = workspace
+    let with_system = recipe.programs != Programs::Bare;
+    let programs: Vec<&str> = workspace
         .programs
         .iter()
+        .filter(|program| program.bare || (with_system && program.name == INIT))
         .map(|program| program.name.as_str())
         .collect();
+    let mut modules = programs.clone();
+    if with_system {
+        modules.push(archive::MODULE);
+    }
     let template_path = workspace.root.join("limine.conf");
     let template = String::from_utf8_lossy(&read(&template_path)?).into_owned();
     let conf = bootconf::render(
@@ -153,8 +174,12 @@ fn entries(workspace: &Workspace, recipe: &Recipe) -> Result<Vec<Entry>> {
     if !recipe.kernel.is_jsix() {
         add(INTERNAL_MODULE.0, INTERNAL_MODULE.1.to_vec());
     }
-    for module in modules {
-        add(&format!("boot/{module}"), stripped(workspace, module)?);
+    for program in programs {
+        add(&format!("boot/{program}"), stripped(workspace, program)?);
+    }
+    if let Programs::System(additions) = &recipe.programs {
+        let archive = archive::make(workspace, additions)?;
+        add(&format!("boot/{}", archive::MODULE), archive);
     }
     Ok(entries)
 }

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use crate::bootconf::KernelLine;
 use crate::build::{self, Scope};
 use crate::cli::ScreenshotArgs;
+use crate::command_line::Runner;
 use crate::error::{Error, Result};
 use crate::firmware;
 use crate::kernel::Kernel;
-use crate::prepare::{Image, Recipe};
+use crate::prepare::{Image, Programs, Recipe};
 use crate::qemu::Qemu;
 use crate::qemu::args::Spec;
 use crate::qemu::machine::{Event, Machine};
@@ -36,8 +37,12 @@ pub fn screenshot(args: &ScreenshotArgs) -> Result<()> {
     };
     build::build(&workspace, &scope)?;
     let mut line = KernelLine::default();
-    line.quoted("cmd", &args.cmd)?;
-    let recipe = Recipe::jsix(line);
+    let runner = Runner::of(&workspace, &args.cmd);
+    runner.put(&mut line, &args.cmd)?;
+    let mut recipe = Recipe::jsix(line);
+    if runner == Runner::Shell {
+        recipe.programs = Programs::System(Vec::new());
+    }
     let image = Image::write(&workspace, &recipe)?;
     let spec = Spec {
         cpus: args.smp,

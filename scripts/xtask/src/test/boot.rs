@@ -8,10 +8,11 @@ use regex::Regex;
 use super::cases::{Case, Expect, Need, Want};
 use super::report::Outcome;
 use crate::bootconf::KernelLine;
+use crate::command_line::Runner;
 use crate::console;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
-use crate::prepare::{Image, Recipe};
+use crate::prepare::{Image, Programs, Recipe};
 use crate::qemu::Qemu;
 use crate::qemu::args::{DEBUG_EXIT_PORT, Spec};
 use crate::qemu::machine::Machine;
@@ -133,8 +134,13 @@ pub fn missing(bench: &Bench<'_>, need: Need) -> Option<String> {
 
 fn boot(bench: &Bench<'_>, case: &Case) -> Result<Booted> {
     let mut line = KernelLine::default();
+    let mut programs = Programs::Bare;
     if let Some(cmd) = case.cmd {
-        line.quoted("cmd", cmd)?;
+        let runner = Runner::of(bench.workspace, cmd);
+        runner.put(&mut line, cmd)?;
+        if runner == Runner::Shell {
+            programs = Programs::System(Vec::new());
+        }
     }
     line.raw(case.words)?;
     let recipe = Recipe {
@@ -142,6 +148,7 @@ fn boot(bench: &Bench<'_>, case: &Case) -> Result<Booted> {
         loader: case.loader,
         line,
         keys: case.keys,
+        programs,
     };
     let spec = Spec {
         cpus: case.smp,

@@ -1,0 +1,6 @@
+//! What `srv.init` decides, without the system calls that do it.
+
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
