@@ -6,4 +6,5 @@
 extern crate alloc;
 
 pub mod archive;
+pub mod manifest;
 pub mod supervise;
