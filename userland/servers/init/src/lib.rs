@@ -6,5 +6,6 @@
 extern crate alloc;
 
 pub mod archive;
+pub mod directory;
 pub mod manifest;
 pub mod supervise;
