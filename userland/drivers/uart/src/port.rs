@@ -258,8 +258,13 @@ impl<R: Registers> Port<R> {
 
     /// Gives the transmitter what it takes, and has it interrupt as long as there is more.
     fn fill(&mut self) {
-        let is_wanted = !self.to_send.is_empty() && self.may_send();
-        if is_wanted && self.line_status() & LSR_TRANSMIT_EMPTY != 0 {
+        for _ in 0..ROUNDS {
+            let is_wanted = !self.to_send.is_empty() && self.may_send();
+            if !is_wanted || self.line_status() & LSR_TRANSMIT_EMPTY == 0 {
+                break;
+            }
+            // An emulated chip is empty again at once, and would interrupt after each byte.
+            self.set_causes(self.interrupt_enable & !IER_TRANSMIT);
             let count = self.chip.depth().min(self.to_send.len());
             for byte in self.to_send.drain(..count) {
                 self.registers.write(DATA, byte);
