@@ -1,4 +1,4 @@
-//! What the tasks of one executor say to each other: that something has changed, and which of two things came first.
+//! What servers need beside the executor of `sys`: tasks that tell each other of changes, and channels of which one end is the client's.
 //!
 //! An executor runs its tasks on one thread, so all of this is for one thread, and needs no locks.
 
@@ -9,9 +9,12 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::future::{Future, poll_fn};
-use core::pin::pin;
+use core::future::poll_fn;
 use core::task::{Poll, Waker};
+
+mod ends;
+
+pub use ends::{Handles, from_client, list, listener, to_client};
 
 /// Counts changes of something that tasks look at. Who waits for it looks again after each.
 ///
@@ -63,52 +66,31 @@ impl Changed {
     }
 }
 
-/// Which of two came first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Either<A, B> {
-    /// The one that is named first, or both.
-    First(A),
-    /// The other one.
-    Second(B),
-}
-
-/// Waits for one of two; the other one is dropped, where it was.
-pub async fn race<A: Future, B: Future>(first: A, second: B) -> Either<A::Output, B::Output> {
-    let mut first = pin!(first);
-    let mut second = pin!(second);
-    poll_fn(|context| {
-        if let Poll::Ready(output) = first.as_mut().poll(context) {
-            return Poll::Ready(Either::First(output));
-        }
-        second.as_mut().poll(context).map(Either::Second)
-    })
-    .await
-}
-
-/// Lets the other tasks run.
-pub async fn let_others_run() {
-    let mut is_first = true;
-    poll_fn(|context| {
-        if core::mem::take(&mut is_first) {
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        Poll::Ready(())
-    })
-    .await;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloc::boxed::Box;
     use alloc::rc::Rc;
     use alloc::sync::Arc;
+    use core::future::Future;
     use core::pin::Pin;
     use core::sync::atomic::{AtomicBool, Ordering};
     use core::task::Context;
     use proptest::prelude::{any, prop, prop_assert_eq, proptest};
     use std::task::Wake;
+    use sys::exec::{Either, race};
+
+    async fn yield_now() {
+        let mut has_waited = false;
+        poll_fn(|context| {
+            if core::mem::replace(&mut has_waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
 
     struct Flag(AtomicBool);
 
@@ -175,7 +157,7 @@ mod tests {
                         made.set(made.get() + 1);
                         changed.tell();
                         if yields[index as usize % yields.len()] {
-                            let_others_run().await;
+                            yield_now().await;
                         }
                     }
                 }));
