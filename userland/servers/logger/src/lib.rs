@@ -13,4 +13,5 @@ pub mod filter;
 pub mod format;
 pub mod intake;
 pub mod query;
+pub mod server;
 pub mod store;
