@@ -2,10 +2,6 @@
 
 /// Nanoseconds of a second.
 const SECOND: u64 = 1_000_000_000;
-/// The most that the two clocks may differ before the date is set anew: what was read from a chip between two of its seconds may be a second
-/// too early.
-const PATIENCE: u64 = 2 * SECOND;
-
 /// A moment on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wall {
@@ -33,16 +29,16 @@ impl Wall {
         }
     }
 
-    /// Whether a later look at the chip says that the date was set, by somebody else: the two differ by more than clocks do.
-    pub fn is_far_from(&self, other: &Self) -> bool {
-        self.at(other.monotonic).abs_diff(other.wall) > PATIENCE
+    /// How far the date of another look at the chip is from what this one says, in nanoseconds.
+    pub fn difference(&self, other: &Self) -> u64 {
+        self.at(other.monotonic).abs_diff(other.wall)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{any, prop_assert_eq, proptest};
 
     proptest! {
         #[test]
@@ -50,16 +46,16 @@ mod tests {
             let wall = Wall::new(seconds, at).expect("it fits");
             prop_assert_eq!(wall.at(at), seconds * SECOND);
             prop_assert_eq!(wall.at(at + later) - wall.at(at), later);
-            prop_assert!(!wall.is_far_from(&wall));
-            let day = Wall::new(seconds + 86_400, at).expect("it fits");
-            prop_assert!(wall.is_far_from(&day) && day.is_far_from(&wall));
+            let next_day = Wall::new(seconds + 86_400, at + later).expect("it fits");
+            prop_assert_eq!(wall.difference(&next_day), (86_400 * SECOND).abs_diff(later));
+            prop_assert_eq!(wall.difference(&wall), 0);
         }
 
         #[test]
         fn nothing_overflows(seconds in any::<u64>(), at in any::<u64>(), other in any::<u64>()) {
             if let Some(wall) = Wall::new(seconds, at) {
                 wall.at(other);
-                wall.is_far_from(&Wall { wall: other, monotonic: seconds });
+                wall.difference(&Wall { wall: other, monotonic: seconds });
             }
         }
     }
