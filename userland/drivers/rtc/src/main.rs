@@ -4,36 +4,16 @@
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-extern crate alloc;
-
-use alloc::vec::Vec;
-
 use abi::interrupt::AS_WIRED;
 use abi::resource::{LINES, PORTS};
 use ipc::{Directory, Failure};
 use protocols::clock as protocol;
 use rtc::chip::Chip;
-use rtc::registers::Registers;
+use rtc::registers::IoPorts;
 use rtc::server::Server;
 use sys::Context;
 use sys::exec::Executor;
 use sys::object::{Interrupt, Mailbox, Process, Resource};
-
-/// The memory of the clock by two ports: an index, and the byte that it names. (The highest bit of the index would keep non-maskable
-/// interrupts away.)
-struct Memory(u16);
-
-impl Registers for Memory {
-    fn read(&mut self, register: u8) -> u8 {
-        sys::port::write8(self.0, register & 0x7f);
-        sys::port::read8(self.0.wrapping_add(1))
-    }
-
-    fn write(&mut self, register: u8, value: u8) {
-        sys::port::write8(self.0, register & 0x7f);
-        sys::port::write8(self.0.wrapping_add(1), value);
-    }
-}
 
 /// The clock's first port, and its line, if there is one.
 fn find(context: &Context) -> Result<(u16, Option<Interrupt>), abi::Error> {
@@ -76,7 +56,7 @@ fn run(context: &Context) -> Result<(), Failure> {
     let exec = Executor::new()?;
     let stop = exec.signal()?;
     directory.on_stop(stop.waiter()?.event, stop.mask())?;
-    let server = Server::new(&exec, Chip::new(Memory(base), century));
+    let server = Server::new(&exec, Chip::new(IoPorts(base), century));
     if let Err(trouble) = exec.run_until(server.look())? {
         log::warn!("{trouble}");
     }
@@ -90,16 +70,7 @@ fn run(context: &Context) -> Result<(), Failure> {
     }
     let inbox = exec.mailbox(Mailbox::new()?)?;
     directory.register(protocol::NAME, inbox.mailbox())?;
-    exec.spawn(async move {
-        ipc::serve::<protocol::Clock>(&inbox, async |_, request, handles| {
-            if !handles.is_empty() {
-                return Err(protocols::Fault::InvalidArgument);
-            }
-            let answer = server.answer(request).await?;
-            Ok((answer, Vec::new()))
-        })
-        .await
-    });
+    exec.spawn(server.serve(inbox));
     exec.run_until(stop.wait())?;
     Ok(())
 }

@@ -8,6 +8,22 @@ pub trait Registers {
     fn write(&mut self, register: u8, value: u8);
 }
 
+/// The memory of the clock by two ports: an index, and the byte that it names. (The highest bit of the index would keep non-maskable
+/// interrupts away.)
+pub struct IoPorts(pub u16);
+
+impl Registers for IoPorts {
+    fn read(&mut self, register: u8) -> u8 {
+        sys::port::write8(self.0, register & 0x7f);
+        sys::port::read8(self.0.wrapping_add(1))
+    }
+
+    fn write(&mut self, register: u8, value: u8) {
+        sys::port::write8(self.0, register & 0x7f);
+        sys::port::write8(self.0.wrapping_add(1), value);
+    }
+}
+
 /// Seconds.
 pub const SECONDS: u8 = 0x00;
 /// Minutes.

@@ -1,11 +1,13 @@
 //! The date for clients, and how it stays right.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::convert::Infallible;
 
 use protocols::Fault;
-use protocols::clock::{Answer, Request};
-use sys::exec::{Executor, Interrupts};
+use protocols::clock::{Answer, Clock, Request};
+use sys::exec::{Executor, Inbox, Interrupts};
 use sys::time::{MILLISECOND, SECOND};
 
 use crate::chip::{Chip, Trouble};
@@ -96,6 +98,20 @@ impl<R: Registers> Server<R> {
                 Ok(Answer::Done)
             }
         }
+    }
+
+    /// Answers clients.
+    ///
+    /// # Errors
+    /// When nothing can be received any more.
+    pub async fn serve(self: Rc<Self>, inbox: Inbox) -> Result<Infallible, abi::Error> {
+        ipc::serve::<Clock>(&inbox, async |_, request, handles| {
+            if !handles.is_empty() {
+                return Err(Fault::InvalidArgument);
+            }
+            Ok((self.answer(request).await?, Vec::new()))
+        })
+        .await
     }
 
     /// Looks at the chip from time to time, at the very begin of one of its seconds.

@@ -4,23 +4,15 @@
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-extern crate alloc;
-
-use alloc::boxed::Box;
-use alloc::rc::Rc;
-
 use ipc::{Directory, Failure};
 use logger::server::Server;
 use protocols::logger as protocol;
 use sys::Context;
-use sys::call;
-use sys::exec::{Executor, Signal};
+use sys::exec::{Either, Executor, race};
 use sys::object::{Mailbox, System};
 
 /// What is kept, in KiB.
 const KEEP: usize = 512;
-/// Bytes of records that are read at once.
-const BATCH: usize = 32 * 1024;
 
 fn keep(context: &Context) -> usize {
     let mut keep = KEEP;
@@ -33,28 +25,6 @@ fn keep(context: &Context) -> usize {
     keep * 1024
 }
 
-/// Reads the kernel's log as it is written.
-async fn read(
-    exec: Executor,
-    system: System,
-    written: Signal,
-    server: Rc<Server>,
-) -> Result<(), abi::Error> {
-    let waiter = written.waiter()?;
-    call::system_log_on_record(system.handle(), Some(waiter.event.handle()), written.mask())?;
-    let mut buffer = Box::new([0u8; BATCH]);
-    loop {
-        let count = call::system_log_read(system.handle(), server.next(), &mut buffer[..])?;
-        if count == 0 {
-            written.wait().await;
-            continue;
-        }
-        server.take(buffer.get(..count as usize).unwrap_or_default());
-        // Others have their turn while there is more.
-        exec.yield_now().await;
-    }
-}
-
 fn run(context: &Context) -> Result<(), Failure> {
     let keep = keep(context);
     let directory = Directory::of(context).ok_or(abi::Error::NotReady)?;
@@ -63,24 +33,14 @@ fn run(context: &Context) -> Result<(), Failure> {
     let stop = exec.signal()?;
     directory.on_stop(stop.waiter()?.event, stop.mask())?;
     let server = Server::new(&exec, keep);
-    let reading = read(
-        exec.clone(),
-        System::from(system),
-        exec.signal()?,
-        server.clone(),
-    );
-    let reading = exec.spawn(reading);
+    let written = exec.signal()?;
+    let reading = exec.spawn(server.clone().read(System::from(system), written));
     let inbox = exec.mailbox(Mailbox::new()?)?;
     directory.register(protocol::NAME, inbox.mailbox())?;
-    exec.spawn(async move {
-        ipc::serve::<protocol::Logger>(&inbox, async |badge, request, handles| {
-            server.answer(badge, request, &handles)
-        })
-        .await
-    });
+    exec.spawn(server.serve(inbox));
     exec.run_until(async {
-        match sys::exec::race(stop.wait(), reading).await {
-            sys::exec::Either::Second(Some(Err(error))) => Err(error.into()),
+        match race(stop.wait(), reading).await {
+            Either::Second(Some(Err(error))) => Err(error.into()),
             _ => Ok(()),
         }
     })?

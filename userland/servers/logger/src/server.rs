@@ -5,13 +5,15 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::convert::Infallible;
 use core::fmt::{self, Write};
 
 use abi::{Error, Rights};
 use protocols::Fault;
-use protocols::logger::{Answer, Request, Select, Status};
-use sys::exec::{AsyncWriter, Either, Executor, race};
-use sys::object::{Mapping, Owned, VmArea};
+use protocols::logger::{Answer, Logger, Request, Select, Status};
+use sys::call;
+use sys::exec::{AsyncWriter, Either, Executor, Inbox, Signal, race};
+use sys::object::{Mapping, Owned, System, VmArea};
 use tasks::Changed;
 
 use crate::filter::Filter;
@@ -23,6 +25,8 @@ use crate::store::Store;
 const FOLLOW_ROOM: u64 = 16 * 1024;
 /// Text that is made for a follower in one go.
 const PIECE: usize = 4096;
+/// Bytes of records that are read at once.
+const BATCH: usize = 32 * 1024;
 /// How many followers there are at most; a newer one takes the place of the oldest.
 pub const FOLLOWERS_MAX: usize = 24;
 /// How many of them may have one badge.
@@ -59,13 +63,48 @@ impl Server {
         })
     }
 
-    /// From which record on the kernel's log is to be read next.
-    pub fn next(&self) -> u64 {
-        self.intake.borrow().next()
+    /// Reads the kernel's log as it is written.
+    ///
+    /// # Errors
+    /// When it cannot be read; the handle needs LOG_READ.
+    pub async fn read(
+        self: Rc<Self>,
+        system: System,
+        written: Signal,
+    ) -> Result<Infallible, Error> {
+        let (event, bits) = (written.waiter()?.event, written.mask());
+        call::system_log_on_record(system.handle(), Some(event.handle()), bits)?;
+        let mut buffer = Vec::new();
+        buffer
+            .try_reserve_exact(BATCH)
+            .map_err(|_| Error::OutOfMemory)?;
+        buffer.resize(BATCH, 0);
+        loop {
+            let next = self.intake.borrow().next();
+            let count = call::system_log_read(system.handle(), next, &mut buffer)?;
+            if count == 0 {
+                written.wait().await;
+                continue;
+            }
+            self.take(buffer.get(..count as usize).unwrap_or_default());
+            // Others have their turn while there is more.
+            self.exec.yield_now().await;
+        }
+    }
+
+    /// Answers clients.
+    ///
+    /// # Errors
+    /// When nothing can be received any more.
+    pub async fn serve(self: Rc<Self>, inbox: Inbox) -> Result<Infallible, Error> {
+        ipc::serve::<Logger>(&inbox, async |badge, request, handles| {
+            self.answer(badge, request, &handles)
+        })
+        .await
     }
 
     /// Takes what was read of it.
-    pub fn take(&self, bytes: &[u8]) {
+    fn take(&self, bytes: &[u8]) {
         let mut intake = self.intake.borrow_mut();
         if intake.take(bytes, &self.filter.borrow(), &mut self.store.borrow_mut()) {
             drop(intake);
