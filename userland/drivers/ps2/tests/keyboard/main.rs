@@ -1,0 +1,5 @@
+//! The driver against a model of the controller and the keyboard.
+
+mod keys;
+mod model;
+mod start;
