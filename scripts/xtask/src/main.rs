@@ -25,6 +25,7 @@ mod kernel;
 mod prepare;
 mod qemu;
 mod run;
+mod screen_text;
 mod screenshot;
 mod strip;
 mod symbolize;

@@ -100,15 +100,16 @@ fn wait(machine: &Machine, wanted: impl Fn(&Value) -> bool) -> Result<()> {
     ))
 }
 
-struct Picture {
-    width: u32,
-    height: u32,
+/// What a screen shows.
+pub(crate) struct Picture {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
     /// Three bytes a pixel.
-    pixels: Vec<u8>,
+    pub(crate) pixels: Vec<u8>,
 }
 
 /// A binary PPM of 8 bits a channel.
-fn parse_ppm(data: &[u8]) -> Option<Picture> {
+pub(crate) fn parse_ppm(data: &[u8]) -> Option<Picture> {
     let mut at = 0;
     let mut word = || {
         let rest = data.get(at..)?;
