@@ -90,3 +90,26 @@ fn loom_a_reader_sees_whole_events_in_order() {
         assert_eq!(left, [2, 3]);
     });
 }
+
+proptest! {
+    #[test]
+    #[cfg_attr(loom, ignore = "atomics of loom exist in models only")]
+    fn what_was_forgotten_is_neither_kept_nor_lost(
+        len in 2_usize..20, before in 0_u64..60, after in 0_u64..60
+    ) {
+        let ring = Ring::try_new(len).unwrap();
+        for n in 0..before {
+            ring.pin(&event(n));
+        }
+        ring.forget();
+        prop_assert_eq!((ring.kept().count(), ring.lost(), ring.pinned()), (0, 0, None));
+        for n in 0..after {
+            ring.push(&event(n));
+        }
+        let read: Vec<Event> = ring.kept().filter_map(|number| ring.read(number)).collect();
+        let lost = after.saturating_sub(len as u64);
+        let wanted: Vec<Event> = (lost..after).map(event).collect();
+        prop_assert_eq!(read, wanted);
+        prop_assert_eq!(ring.lost(), lost);
+    }
+}
