@@ -48,6 +48,9 @@ const MOVED: u64 = 1;
 /// Bit of a channel's own event: the other side is gone. Whoever makes a channel between processes binds it to the end of the processes.
 pub const CLOSED: u64 = 2;
 
+/// What an end may do with the event on which it waits: bind it to the end of others, and let a thread wait in its place.
+const OWN_EVENT: Rights = Rights::WAIT.union(Rights::SIGNAL).union(Rights::DUPLICATE);
+
 /// How many handles an end consists of.
 pub const HANDLES: usize = 4;
 
@@ -131,11 +134,7 @@ impl Channel {
     /// # Errors
     /// As `handle_duplicate`.
     pub fn writer(&self) -> Result<[Handle; HANDLES], Error> {
-        self.end(
-            Rights::MAP_WRITE,
-            Rights::SIGNAL,
-            Rights::WAIT.union(Rights::SIGNAL),
-        )
+        self.end(Rights::MAP_WRITE, Rights::SIGNAL, OWN_EVENT)
     }
 
     /// Handles for [`Reader::new`], which can be given to another process.
@@ -143,11 +142,7 @@ impl Channel {
     /// # Errors
     /// As `handle_duplicate`.
     pub fn reader(&self) -> Result<[Handle; HANDLES], Error> {
-        self.end(
-            Rights::NONE,
-            Rights::WAIT.union(Rights::SIGNAL),
-            Rights::SIGNAL,
-        )
+        self.end(Rights::NONE, OWN_EVENT, Rights::SIGNAL)
     }
 
     fn end(&self, ring: Rights, written: Rights, read: Rights) -> Result<[Handle; HANDLES], Error> {

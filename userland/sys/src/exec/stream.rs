@@ -43,7 +43,7 @@ impl Moves {
         }
         let source = Source::new(inner)?;
         let heard = event.duplicate(Rights::WAIT.union(Rights::SIGNAL))?;
-        let own = heard.duplicate(Rights::WAIT.union(Rights::SIGNAL))?;
+        let own = event.duplicate(Rights::WAIT.union(Rights::SIGNAL))?;
         let (executor, mask) = (inner.event().signaller()?, source.mask());
         let is_over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&is_over);
