@@ -224,12 +224,13 @@ impl Machine {
         *self.0.inject.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Lets the n-th call from now on that can find memory short (counted from 0) of a process do so, once.
+    /// Lets the n-th call from now on that can find memory short (counted from 0) of a process do so, once. (Unmapping is left out: of a
+    /// whole mapping it takes no memory.)
     pub fn fail_memory(&self, process: &str, mut n: u64) {
         let process = process.to_string();
         self.inject(move |name, number| {
             let can = number.call().own_errors.contains(&Error::OutOfMemory);
-            if name != process || !can {
+            if name != process || !can || number == Sysno::ProcessUnmap {
                 return None;
             }
             let is_it = n == 0;

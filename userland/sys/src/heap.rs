@@ -40,7 +40,4 @@ pub fn mapped() -> u64 {
 }
 
 #[cfg(target_os = "none")]
-pub(crate) use talc_heap::{forget_at, state};
-
-#[cfg(target_os = "none")]
 mod talc_heap;

@@ -1,7 +1,7 @@
 //! Processes that run this program's own image, from another function on: for tests and benchmarks that need several.
 //!
 //! The image of a twin is a copy of this one's, as it is at that moment, at the same addresses. It has no handles but those that it
-//! is given.
+//! is given, and must not use the heap: the copy of its state names memory that is not mapped there.
 
 use abi::{Error, Handle, PAGE_SIZE, area};
 

@@ -149,23 +149,6 @@ impl Shared {
 
 static SHARED: Mutex<Shared> = Mutex::new(Shared::new());
 
-/// Where the state of the heap lies in the image, and how long it is.
-pub fn state() -> [(u64, usize); 2] {
-    [
-        (&raw const SHARED as u64, size_of::<Mutex<Shared>>()),
-        (&raw const MAPPED as u64, size_of::<AtomicU64>()),
-    ]
-}
-
-/// Makes the copy of a heap's state at an address one that has nothing: for a twin, in which the memory of the heap is not mapped.
-///
-/// # Safety
-/// The address is that of a copy of [`state`]'s first place, which nobody else uses.
-pub unsafe fn forget_at(copy: u64) {
-    // SAFETY: the caller's promise; what was there owns nothing in this process.
-    unsafe { (copy as *mut Mutex<Shared>).write(Mutex::new(Shared::new())) };
-}
-
 /// The global allocator.
 struct Heap;
 

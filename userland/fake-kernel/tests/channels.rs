@@ -1,0 +1,217 @@
+//! Channels: whatever is written comes out, whole and in order, however both sides go about it.
+
+use fake_kernel::{Clock, Machine};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, proptest};
+use sys::abi::{Error, NEVER, Rights};
+use sys::channel::{Channel, Reader, Writer, handles};
+use sys::exec::Executor;
+use sys::object::Owned;
+use sys::{start, thread};
+
+/// What a side does next: so many bytes, and how.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Wait(usize),
+    Try(usize),
+    Pause,
+    /// The end is handed on, as to another process.
+    HandOn,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = (any::<u8>(), 0..9000usize).prop_map(|(kind, count)| match kind % 16 {
+        0..8 => Step::Wait(count),
+        8..13 => Step::Try(count),
+        13..15 => Step::Pause,
+        _ => Step::HandOn,
+    });
+    prop::collection::vec(step, 1..60)
+}
+
+fn byte(at: usize) -> u8 {
+    (at ^ at >> 8) as u8
+}
+
+/// Writes as the steps say; how many bytes.
+fn write(mut writer: Writer, steps: &[Step]) -> Result<usize, Error> {
+    let mut at = 0;
+    for step in steps {
+        let bytes = |count: usize| (at..at + count).map(byte).collect::<Vec<_>>();
+        at += match *step {
+            Step::Wait(count) => {
+                writer.write_all(&bytes(count), NEVER)?;
+                count
+            }
+            Step::Try(count) => match writer.try_write(&bytes(count)) {
+                Err(Error::NotReady) => 0,
+                result => result?,
+            },
+            Step::Pause => {
+                std::thread::yield_now();
+                0
+            }
+            Step::HandOn => {
+                writer = Writer::new(start::own(), writer.into_handles())?;
+                0
+            }
+        };
+    }
+    Ok(at)
+}
+
+/// Reads as the steps say, again and again until the end; how many bytes were right.
+fn read(mut reader: Reader, steps: &[Step]) -> Result<usize, Error> {
+    let mut at = 0;
+    let mut buffer = vec![0; 9000];
+    for step in steps.iter().cycle() {
+        let count = match *step {
+            Step::Wait(count) if count != 0 => match reader.read(&mut buffer[..count], NEVER)? {
+                0 => return Ok(at),
+                count => count,
+            },
+            Step::Try(count) if count != 0 => match reader.try_read(&mut buffer[..count]) {
+                Err(Error::NotReady) => 0,
+                Ok(0) => return Ok(at),
+                result => result?,
+            },
+            Step::HandOn => {
+                reader = Reader::new(start::own(), reader.into_handles())?;
+                0
+            }
+            _ => reader.read(&mut buffer[..1], NEVER)?,
+        };
+        for byte_here in &buffer[..count] {
+            assert_eq!(*byte_here, byte(at));
+            at += 1;
+        }
+        if count == 0 && matches!(step, Step::Pause) && reader.is_closed() {
+            return Ok(at);
+        }
+    }
+    Ok(at)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn what_is_written_is_read(writes in steps(), reads in steps(), pages in 1..4u64) {
+        let machine = Machine::new();
+        let _test = machine.enter("test");
+        let before = machine.objects();
+        let channel = Channel::new(pages * 4096).unwrap();
+        let writer = Writer::new(start::own(), channel.writer().unwrap()).unwrap();
+        let reader = Reader::new(start::own(), channel.reader().unwrap()).unwrap();
+        drop(channel);
+        let written = thread::spawn(move || write(writer, &writes)).unwrap();
+        let read = read(reader, &reads).unwrap();
+        assert_eq!(written.join(), Ok(Ok(read)));
+        // The thread drops what it has a moment after it was joined.
+        while machine.objects() != before {
+            std::thread::yield_now();
+        }
+    }
+}
+
+#[test]
+fn an_end_of_something_else_is_refused() {
+    let machine = Machine::new();
+    let _test = machine.enter("test");
+    let before = machine.handles("test");
+    let channel = Channel::new(4096).unwrap();
+    // Not four handles.
+    let mut end: Vec<Owned> = channel.reader().unwrap().map(Owned::from_raw).into();
+    end.pop();
+    assert_eq!(handles(end).map(drop), Err(Error::InvalidArgument));
+    // The page in the place of the ring.
+    let [ring, page, written, read] = channel.reader().unwrap();
+    let mixed = Reader::new(start::own(), [page, ring, written, read]);
+    assert!(mixed.is_err());
+    // A reader's ring cannot be written to.
+    let reader = channel.reader().unwrap();
+    assert!(Writer::new(start::own(), reader).is_err());
+    drop(channel);
+    assert_eq!(machine.handles("test"), before);
+}
+
+#[test]
+fn the_creator_closes_for_the_dead() {
+    let machine = Machine::new();
+    let _test = machine.enter("test");
+    let channel = Channel::new(4096).unwrap();
+    let mut writer = Writer::new(start::own(), channel.writer().unwrap()).unwrap();
+    let mut reader = Reader::new(start::own(), channel.reader().unwrap()).unwrap();
+    writer.write_all(b"last", NEVER).unwrap();
+    channel.close_writer().unwrap();
+    let mut buffer = [0; 16];
+    assert_eq!(reader.read_all(&mut buffer, NEVER), Ok(4));
+    channel.close_reader().unwrap();
+    assert_eq!(writer.write(b"more", NEVER), Err(Error::PeerClosed));
+
+    // The same for one who waits in an executor.
+    let exec = Executor::new().unwrap();
+    let channel = Channel::with(4096, None, Some(exec.waiter().unwrap())).unwrap();
+    let reader = Reader::new(start::own(), channel.reader().unwrap()).unwrap();
+    let mut reader = exec.reader(reader).unwrap();
+    let closer = thread::spawn(move || channel.close_writer()).unwrap();
+    let read = exec.run_until(async { reader.read(&mut [0; 4]).await });
+    assert_eq!(read, Ok(Ok(0)));
+    assert_eq!(closer.join(), Ok(Ok(())));
+}
+
+/// A writer whose process is killed at any moment: the reader finds the end, if the creator binds it.
+#[test]
+fn a_writer_is_killed() {
+    for ms in 0..8 {
+        let machine = Machine::with_clock(Clock::Skipping);
+        let _test = machine.enter("test");
+        let channel = Channel::new(4096).unwrap();
+        let end: Vec<_> = channel.writer().unwrap().into_iter().collect();
+        let end = end
+            .into_iter()
+            .map(|handle| ("end", Owned::from_raw(handle)));
+        let writer = machine.spawn("writer", end, |context| {
+            let end = handles(context.bundle("end")).unwrap();
+            let mut writer = Writer::new(start::own(), end).unwrap();
+            loop {
+                writer.write_all(&[7; 1000], NEVER).unwrap();
+            }
+        });
+        let event = sys::object::Borrowed::<sys::object::Event>::new(channel.reader_event());
+        let bound = writer.process().on_exit(Some(&event), sys::channel::CLOSED);
+        bound.unwrap();
+        let mut reader = Reader::new(start::own(), channel.reader().unwrap()).unwrap();
+        let mut buffer = [0; 3000];
+        assert_eq!(reader.read_all(&mut buffer, NEVER), Ok(3000));
+        sys::time::sleep(ms * 1_000_000);
+        writer.kill(9);
+        while reader.read(&mut buffer, NEVER).unwrap() != 0 {}
+        assert_eq!(writer.join(), 9);
+    }
+}
+
+#[test]
+fn a_waiter_with_less_rights_does() {
+    let machine = Machine::new();
+    let _test = machine.enter("test");
+    let exec = Executor::new().unwrap();
+    let waiter = exec.waiter().unwrap();
+    // As it arrives in another process.
+    let narrow = waiter.event.duplicate(
+        Rights::SIGNAL
+            .union(Rights::DUPLICATE)
+            .union(Rights::TRANSFER),
+    );
+    let waiter = sys::channel::Waiter {
+        event: narrow.unwrap(),
+        ..waiter
+    };
+    let channel = Channel::with(4096, None, Some(waiter)).unwrap();
+    let reader = Reader::new(start::own(), channel.reader().unwrap()).unwrap();
+    let mut reader = exec.reader(reader).unwrap();
+    let mut writer = Writer::new(start::own(), channel.writer().unwrap()).unwrap();
+    let sent = thread::spawn(move || writer.write_all(b"hello", NEVER)).unwrap();
+    let mut buffer = [0; 8];
+    assert_eq!(exec.run_until(reader.read_all(&mut buffer)), Ok(Ok(5)));
+    assert_eq!(sent.join(), Ok(Ok(())));
+}
