@@ -45,6 +45,15 @@ pub enum Command {
     Bench(BenchArgs),
     /// Writes docs/abi.md and userland/include/jsix.h from the table of system calls
     AbiDoc,
+    /// Runs cargo for a program of your own, in its folder: `scripts/cargo build`
+    ///
+    /// Cargo gets --release and the target of jsix's programs, with the compiler that builds jsix. The program lies in
+    /// target/x86_64-unknown-none/release then. docs/first-program.md shows how to begin one.
+    Cargo {
+        /// The command, `build` or `clippy`, and its arguments
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+    },
     /// Boots, runs a command, and writes the screen to a PNG file
     Screenshot(ScreenshotArgs),
     /// Makes JSON or a picture of a trace that was recorded before

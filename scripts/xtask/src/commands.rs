@@ -19,6 +19,7 @@ use crate::qemu::outcome::Verdict;
 use crate::qemu::{Qemu, accel};
 use crate::run::{self, Ended, INTERRUPTED, Plan};
 use crate::symbolize::Symbolizer;
+use crate::toolchain::{TARGET_NONE, Toolchain};
 use crate::trace::{self, Tap};
 use crate::workspace::Workspace;
 
@@ -232,6 +233,23 @@ fn say_how_to_debug(workspace: &Workspace, port: u16) {
         "xtask: waiting for gdb; in another terminal:\n  gdb -x {} -ex 'jsix-connect {port}'",
         workspace.root.join("scripts/gdb/jsix.py").display()
     );
+}
+
+/// `xtask cargo`: cargo in the current folder, for the target of programs. The result is its exit status.
+pub fn cargo(words: &[String]) -> Result<u8> {
+    let (subcommand, rest) = words
+        .split_first()
+        .ok_or_else(|| Error::Input("cargo needs a command, such as build".into()))?;
+    let toolchain = Toolchain::choose()?;
+    let mut command = toolchain.cargo(subcommand, TARGET_NONE, Path::new("target"))?;
+    command.args(rest);
+    let status = command
+        .status()
+        .map_err(Error::io("run", command.get_program()))?;
+    Ok(status
+        .code()
+        .and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(1))
 }
 
 /// `xtask symbolize`.

@@ -65,6 +65,7 @@ fn dispatch(command: Command) -> Result<u8> {
         Command::Build => {
             build::build(&workspace::Workspace::load()?, &build::EVERYTHING).map(|()| 0)
         }
+        Command::Cargo { words } => commands::cargo(&words),
         Command::Image(args) => commands::image(&args).map(|()| 0),
         Command::Run(args) => {
             commands::catch_signals()?;

@@ -318,6 +318,8 @@ pub fn all() -> Vec<Case> {
         suite("stress-4", "stress 10 4", 4, 512),
         suite("fuzz-1", "fuzz --calls 20000 --seed 1", 1, 256),
         suite("fuzz-4", "fuzz --calls 60000 --seed 4", 4, 512),
+        suite("spawned-1", "spawned", 1, 256),
+        suite("spawned-4", "spawned", 4, 512),
         suite("kernel-1", "test kernel", 1, 256),
         suite("kernel-2", "test kernel", 2, 256),
         suite("kernel-4", "test kernel", 4, 512),

@@ -6,6 +6,7 @@
 mod boot;
 mod cases;
 mod faults;
+mod first_program;
 mod gdb;
 mod host;
 mod injection;

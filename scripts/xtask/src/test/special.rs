@@ -3,7 +3,7 @@
 use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
 use super::report::Outcome;
-use super::{faults, gdb, injection, sharing, tracing};
+use super::{faults, first_program, gdb, injection, sharing, tracing};
 use crate::bench::{self, Measured, Tools};
 use crate::bootconf::Loader;
 use crate::cli::Benchmark;
@@ -75,6 +75,10 @@ pub const SPECIALS: &[Special] = &[
     Special {
         name: "user-faults",
         run: faults::test,
+    },
+    Special {
+        name: "first-program",
+        run: first_program::test,
     },
     Special {
         name: "inject-start",
