@@ -252,6 +252,10 @@ impl State {
         for binding in threads {
             self.signal(Some(binding));
         }
+        // They were kept for as long as they ran.
+        self.objects.retain(|_, (object, handles)| {
+            *handles != 0 || !matches!(object, Object::Thread(thread) if thread.process == id)
+        });
         self.signal(on_exit);
         self.end_of_memory(id);
         self.changes += 1;
