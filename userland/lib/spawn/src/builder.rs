@@ -235,7 +235,7 @@ impl<'a> Builder<'a> {
 }
 
 /// What errors call a process's handle of itself, which has a tag of its own instead of a name.
-const SELF: &str = "self";
+const SELF: &str = "itself";
 
 /// The handle that names nothing.
 const NOTHING: Handle = Handle(0);
