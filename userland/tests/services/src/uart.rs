@@ -2,7 +2,6 @@
 //!
 //! For QEMU: `-chardev socket,id=a,path=P,server=on,wait=off -serial chardev:a -chardev socket,id=b,path=P -serial chardev:b`.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use ipc::Failure;
@@ -56,18 +55,27 @@ fn both(env: &Env) -> Result<[Mailbox; 2], Not> {
     Ok([env.service(NAMES[0])?, env.service(NAMES[1])?])
 }
 
-/// Whether the two are connected: what is written to one arrives at the other.
+/// Whether the two are connected: what is written to one arrives at the other. What the firmware has sent before comes first.
 fn are_connected(sessions: &mut [Session; 2]) -> Result<(), Not> {
-    let [first, second] = sessions;
     let until = sys::time::after(SECOND);
-    first.writer.write_all(b"?", until)?;
-    let mut byte = [0];
-    match second.reader.read(&mut byte, until) {
-        Ok(1) if byte == *b"?" => Ok(()),
-        other => Err(Not::LeftOut(format!(
-            "the ports are not connected: {other:?}"
-        ))),
+    let word = b"<begin>";
+    let [one, other] = sessions;
+    one.writer.write_all(word, until)?;
+    other.writer.write_all(word, until)?;
+    for reader in [&mut one.reader, &mut other.reader] {
+        let mut found = 0;
+        while found < word.len() {
+            let mut byte = [0];
+            if reader.read(&mut byte, until) != Ok(1) {
+                return Err(Not::LeftOut("the ports are not connected".into()));
+            }
+            found = match byte[0] {
+                byte if byte == word[found] => found + 1,
+                byte => usize::from(byte == word[0]),
+            };
+        }
     }
+    Ok(())
 }
 
 fn byte(seed: usize, index: usize) -> u8 {
