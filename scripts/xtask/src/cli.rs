@@ -254,6 +254,9 @@ pub struct ScreenshotArgs {
     /// Commands to run; the picture is of the screen at power-off
     #[arg(long, value_name = "LINE; LINE", default_value = "hello")]
     pub cmd: String,
+    /// Print the text that can be read on the screen, too
+    #[arg(long)]
+    pub text: bool,
     /// Number of processors
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub smp: u32,

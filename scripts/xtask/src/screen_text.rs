@@ -16,12 +16,12 @@ const HEIGHTS: [RasterHeight; 4] = [
     RasterHeight::Size32,
 ];
 /// What is shown for a cell that is no letter.
-pub const UNKNOWN: char = '\u{fffd}';
+const UNKNOWN: char = '\u{fffd}';
 /// A pixel may differ from that of the letter by so much on average, of 255.
 const TOLERANCE: u32 = 12;
 
 /// The lines of a picture, without the blanks at their ends: read in the size in which most of it can be read.
-pub fn read(picture: &Picture) -> Vec<String> {
+fn read(picture: &Picture) -> Vec<String> {
     let readings = HEIGHTS
         .iter()
         .map(|&height| Reader::new(height).lines(picture));
@@ -38,6 +38,14 @@ pub fn read(picture: &Picture) -> Vec<String> {
         (bad * 1000_usize).checked_div(bad + good).unwrap_or(1000)
     };
     readings.min_by_key(unknown).unwrap_or_default()
+}
+
+/// The text, without the empty lines at its end.
+pub fn joined(picture: &Picture) -> String {
+    let lines = read(picture).join("\n");
+    let mut text = lines.trim_end().to_owned();
+    text.push('\n');
+    text
 }
 
 /// The letters of one size.

@@ -21,6 +21,7 @@ use crate::qemu::Qemu;
 use crate::qemu::args::Spec;
 use crate::qemu::machine::{Event, Machine};
 use crate::run::INTERRUPTED;
+use crate::screen_text;
 use crate::workspace::Workspace;
 
 /// How long boot and command may take.
@@ -72,6 +73,9 @@ pub fn screenshot(args: &ScreenshotArgs) -> Result<()> {
         picture.width,
         picture.height
     );
+    if args.text {
+        print!("{}", screen_text::joined(&picture));
+    }
     Ok(())
 }
 
