@@ -3,7 +3,7 @@
 //! [`Terminal`] is the state machine: bytes in, a grid of cells and answers out; it knows nothing of pixels. [`Renderer`] keeps what the
 //! screen shows, cell by cell, and draws what differs: into a buffer of its own, from where it goes to the [`Surface`] in whole
 //! pieces, so that nothing is ever read from the framebuffer, which is slow. [`Pace`] says when the next picture is due,
-//! and [`Keys`] takes those keys out of what is typed that are meant for the screen itself.
+//! and [`Keys`] takes those keys out of what is typed that are meant for the screen itself. [`service`] puts them together.
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
@@ -21,6 +21,7 @@ mod palette;
 mod pixels;
 mod render;
 mod screen;
+pub mod service;
 mod terminal;
 
 pub use cell::{Attributes, Cell, Colour, Style};

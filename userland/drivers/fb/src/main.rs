@@ -8,57 +8,43 @@
 extern crate alloc;
 
 mod device;
-mod keyboard;
-mod notify;
-mod server;
-mod session;
 
 use alloc::rc::Rc;
 
-use fb::{Renderer, Size, Terminal};
+use fb::service::{NAME, Screen, listen, serve};
+use fb::{Renderer, Size};
 use ipc::Directory;
-use sys::Context;
 use sys::exec::{Either, Executor, race};
 use sys::object::Mailbox;
+use sys::{Context, Error};
 
 use device::Problem;
-use session::Screen;
-
-/// The name in the directory.
-const NAME: &str = "terminal.screen";
 
 fn run(context: &Context) -> Result<(), Problem> {
     let directory = Directory::of(context).ok_or(Problem::NotGiven("directory"))?;
-    let (mode, mut device) = device::open(context)?;
+    let (mode, device) = device::open(context)?;
     let wanted = context.arguments().find_map(|argument| {
         let height = argument.strip_prefix("font=")?.parse().ok()?;
         Size::of_height(height)
     });
     let size = wanted.unwrap_or_else(|| Size::for_screen(mode.width, mode.height));
-    let mut renderer = Renderer::new(mode, size).map_err(Problem::Render)?;
-    let (columns, rows) = renderer.size();
-    let terminal = Terminal::new(columns, rows).ok_or(Problem::Kernel(sys::Error::OutOfMemory))?;
-    renderer.clear(&mut device);
+    let renderer = Renderer::new(mode, size).map_err(Problem::Render)?;
+    let exec = Executor::new()?;
+    let screen = Screen::new(&exec, renderer, device).ok_or(Error::OutOfMemory)?;
+    let (columns, rows) = screen.size();
     log::info!(
         "{} x {} pixels, {columns} columns, {rows} rows",
         mode.width,
         mode.height
     );
-
-    let exec = Executor::new()?;
-    let screen = Rc::new(Screen::new(exec.clone(), terminal, renderer, device));
     exec.try_spawn(Rc::clone(&screen).draw_for_ever())?;
-    exec.try_spawn(keyboard::listen(
-        exec.clone(),
-        directory.duplicate()?,
-        Rc::clone(&screen),
-    ))?;
+    exec.try_spawn(listen(Rc::clone(&screen), directory.duplicate()?))?;
     let inbox = exec.mailbox(Mailbox::new()?)?;
     directory.register(NAME, inbox.mailbox())?;
     let stop = exec.signal()?;
     let waiter = stop.waiter()?;
     directory.on_stop(waiter.event, waiter.moved)?;
-    match exec.run_until(race(server::serve(inbox, screen), stop.wait()))? {
+    match exec.run_until(race(serve(inbox, screen), stop.wait()))? {
         Either::First(Err(error)) => Err(error.into()),
         Either::First(Ok(never)) => match never {},
         Either::Second(()) => Ok(()),

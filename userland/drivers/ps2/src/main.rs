@@ -8,19 +8,18 @@
 extern crate alloc;
 
 mod device;
-mod service;
 
 use alloc::rc::Rc;
 
 use ipc::Directory;
 use protocols::keyboard::NAME;
+use ps2::service::{Service, serve};
 use ps2::{Driver, Layout, start};
 use sys::Context;
 use sys::exec::{Either, Executor, race};
 use sys::object::Mailbox;
 
 use device::{Ports, Problem};
-use service::Service;
 
 fn run(context: &Context) -> Result<(), Problem> {
     let directory = Directory::of(context).ok_or(Problem::NotGiven("directory"))?;
@@ -45,14 +44,14 @@ fn run(context: &Context) -> Result<(), Problem> {
         })
     });
     log::info!("PS/2 keyboard, layout {}", layout.name());
-    let service = Rc::new(Service::new(Driver::new(started.set, layout), ports));
-    exec.try_spawn(Rc::clone(&service).listen(exec.clone(), interrupts))?;
+    let service = Service::new(&exec, Driver::new(started.set, layout), ports);
+    exec.try_spawn(Rc::clone(&service).listen(interrupts))?;
     let inbox = exec.mailbox(Mailbox::new()?)?;
     directory.register(NAME, inbox.mailbox())?;
     let stop = exec.signal()?;
     let waiter = stop.waiter()?;
     directory.on_stop(waiter.event, waiter.moved)?;
-    match exec.run_until(race(service::serve(inbox, service), stop.wait()))? {
+    match exec.run_until(race(serve(inbox, service), stop.wait()))? {
         Either::First(Err(error)) => Err(error.into()),
         Either::First(Ok(never)) => match never {},
         Either::Second(()) => Ok(()),

@@ -1,4 +1,4 @@
-//! The service: who gets what is typed.
+//! The service `keyboard`: who gets what is typed.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -6,16 +6,16 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::convert::Infallible;
 
+use ipc::Outcome;
 use protocols::Fault;
 use protocols::keyboard::{Answer, Keyboard, Request};
-use ps2::{Driver, Layout};
-use sys::channel::{Channel, Waiter, Writer};
-use sys::exec::{Executor, Inbox, Interrupts};
+use sys::Error;
+use sys::exec::{AsyncWriter, Executor, Inbox, Interrupts};
 use sys::object::Owned;
 use sys::time::MILLISECOND;
-use sys::{Error, start};
+use tasks::{list, listener, to_client};
 
-use crate::device::Ports;
+use crate::{Bus, Driver, Layout};
 
 /// Room for what is typed and not read yet.
 const ROOM: u64 = 4096;
@@ -23,26 +23,33 @@ const ROOM: u64 = 4096;
 const ANSWER: u64 = 500 * MILLISECOND;
 
 /// The keyboard, and who has it.
-pub struct Service(RefCell<State>);
-
-struct State {
-    driver: Driver,
-    ports: Ports,
-    client: Option<Writer>,
+pub struct Service<B> {
+    exec: Executor,
+    state: RefCell<State<B>>,
 }
 
-impl Service {
+struct State<B> {
+    driver: Driver,
+    bus: B,
+    client: Option<AsyncWriter>,
+}
+
+impl<B: Bus> Service<B> {
     /// A keyboard that nobody has.
-    pub fn new(driver: Driver, ports: Ports) -> Self {
-        Self(RefCell::new(State {
-            driver,
-            ports,
-            client: None,
-        }))
+    pub fn new(exec: &Executor, driver: Driver, bus: B) -> Rc<Self> {
+        Rc::new(Self {
+            exec: exec.clone(),
+            state: RefCell::new(State {
+                driver,
+                bus,
+                client: None,
+            }),
+        })
     }
 
-    /// Serves the keyboard, for ever.
-    pub async fn listen(self: Rc<Self>, exec: Executor, interrupts: Interrupts) {
+    /// Serves the keyboard when its line fires, for ever.
+    pub async fn listen(self: Rc<Self>, interrupts: Interrupts) {
+        let exec = &self.exec;
         loop {
             // What it may have to say already, or has to be told.
             let is_waiting = self.serve();
@@ -59,21 +66,21 @@ impl Service {
                 }
                 Err(_) => {
                     log::debug!("the keyboard does not answer");
-                    self.0.borrow_mut().driver.give_up();
+                    self.state.borrow_mut().driver.give_up();
                 }
             }
         }
     }
 
     /// Takes what the keyboard has, and passes it on; whether it was told something that it has to answer.
-    fn serve(&self) -> bool {
+    pub fn serve(&self) -> bool {
         let State {
             driver,
-            ports,
+            bus,
             client,
-        } = &mut *self.0.borrow_mut();
+        } = &mut *self.state.borrow_mut();
         let mut typed = Vec::new();
-        driver.serve(ports, &mut typed);
+        driver.serve(bus, &mut typed);
         if let Some(writer) = client.as_mut().filter(|_| !typed.is_empty())
             && send(writer, &typed) == Err(Error::PeerClosed)
         {
@@ -82,17 +89,19 @@ impl Service {
         driver.is_waiting()
     }
 
-    fn answer(&self, request: Request, handles: Vec<Owned>) -> Result<(Answer, Vec<Owned>), Fault> {
-        let mut state = self.0.borrow_mut();
+    fn answer(&self, request: Request, handles: &[Owned]) -> Outcome<Keyboard> {
+        let mut state = self.state.borrow_mut();
         match request {
             Request::Attach { bits } => {
-                let event = handles.into_iter().next();
-                let (writer, end) = channel(event, bits).map_err(|error| match error {
+                let listener = listener(handles.first(), bits)?;
+                let client = to_client(&self.exec, ROOM, listener);
+                let (writer, end) = client.map_err(|error| match error {
                     Error::OutOfMemory => Fault::OutOfMemory,
+                    Error::TooMany => Fault::NoRoom,
                     _ => Fault::Failed,
                 })?;
                 state.client = Some(writer);
-                Ok((Answer::Done, end))
+                Ok((Answer::Done, list([end])))
             }
             Request::Layout => {
                 let name = String::from(state.driver.layout().name());
@@ -111,29 +120,13 @@ impl Service {
 ///
 /// # Errors
 /// When nothing can be received any more.
-pub async fn serve(inbox: Inbox, service: Rc<Service>) -> Result<Infallible, Error> {
-    let answer = async |_badge, request, handles| service.answer(request, handles);
+pub async fn serve<B: Bus>(inbox: Inbox, service: Rc<Service<B>>) -> Result<Infallible, Error> {
+    let answer = async |_badge, request, handles: Vec<Owned>| service.answer(request, &handles);
     ipc::serve::<Keyboard>(&inbox, answer).await
 }
 
-/// A channel for what is typed: both its ends.
-fn channel(
-    event: Option<Owned>,
-    (moved, closed): (u64, u64),
-) -> Result<(Writer, Vec<Owned>), Error> {
-    let waiter = event.map(|event| Waiter {
-        event,
-        moved,
-        closed,
-    });
-    let channel = Channel::with(ROOM, None, waiter)?;
-    let writer = Writer::new(start::own(), channel.writer()?)?;
-    let end = channel.reader()?.map(Owned::from_raw);
-    Ok((writer, Vec::from(end)))
-}
-
 /// Writes what there is room for: who does not read what is typed loses it.
-fn send(writer: &mut Writer, mut bytes: &[u8]) -> Result<(), Error> {
+fn send(writer: &mut AsyncWriter, mut bytes: &[u8]) -> Result<(), Error> {
     while !bytes.is_empty() {
         let count = writer.try_write(bytes)?;
         bytes = bytes.get(count..).unwrap_or_default();

@@ -13,18 +13,20 @@ use sys::object::{Mailbox, Owned};
 use sys::time::{self, SECOND};
 use sys::{start, thread};
 
-use crate::session::Screen;
+use super::session::Screen;
+use crate::Surface;
 
-/// More than what the service has room for.
+/// As much as the keyboard has room for.
 const PIECE: usize = 4096;
 
 /// Passes on what is typed, for ever: looks for the keyboard again when it has died.
-pub async fn listen(exec: Executor, directory: Directory, screen: Rc<Screen>) {
+pub async fn listen<S: Surface + 'static>(screen: Rc<Screen<S>>, directory: Directory) {
+    let exec = screen.exec.clone();
     loop {
         match attach(&exec, &directory).await {
             Ok((mailbox, reader)) => {
                 log::debug!("the keyboard is here");
-                pass_on(&exec, mailbox, reader, &screen).await;
+                pass_on(&exec, &mailbox, reader, &screen).await;
                 log::warn!("the keyboard is gone");
             }
             Err(Failure::Fault(Fault::AccessDenied)) => {
@@ -70,8 +72,13 @@ async fn attach(exec: &Executor, directory: &Directory) -> Result<(Mailbox, Asyn
 }
 
 /// Passes on what is typed until the keyboard dies.
-async fn pass_on(exec: &Executor, mailbox: Mailbox, mut reader: AsyncReader, screen: &Screen) {
-    let Ok(mut closed) = exec.closed(&mailbox) else {
+async fn pass_on<S: Surface + 'static>(
+    exec: &Executor,
+    mailbox: &Mailbox,
+    mut reader: AsyncReader,
+    screen: &Screen<S>,
+) {
+    let Ok(mut closed) = exec.closed(mailbox) else {
         return;
     };
     let mut piece = alloc::vec![0; PIECE];

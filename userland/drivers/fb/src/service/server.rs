@@ -1,18 +1,18 @@
-//! The service: who attaches to the screen.
+//! The requests of clients.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use protocols::Fault;
+use ipc::Outcome;
 use protocols::terminal::{Answer, Request, Size, Terminal};
-use sys::abi::Rights;
-use sys::channel::{Channel, Reader, Waiter, Writer};
+use sys::Error;
 use sys::exec::Inbox;
 use sys::object::Owned;
-use sys::{Error, start};
+use tasks::{from_client, list, listener, to_client};
 
-use crate::session::Screen;
+use super::session::{Screen, fault};
+use crate::Surface;
 
 /// Room for what is typed and not read yet.
 const INPUT: u64 = 4096;
@@ -23,16 +23,19 @@ const OUTPUT: u64 = 64 * 1024;
 ///
 /// # Errors
 /// When nothing can be received any more.
-pub async fn serve(inbox: Inbox, screen: Rc<Screen>) -> Result<Infallible, Error> {
-    let answer = async |_badge, request, handles| answer(&screen, request, handles);
+pub async fn serve<S: Surface + 'static>(
+    inbox: Inbox,
+    screen: Rc<Screen<S>>,
+) -> Result<Infallible, Error> {
+    let answer = async |_badge, request, handles: Vec<Owned>| answer(&screen, request, &handles);
     ipc::serve::<Terminal>(&inbox, answer).await
 }
 
-fn answer(
-    screen: &Rc<Screen>,
+fn answer<S: Surface + 'static>(
+    screen: &Rc<Screen<S>>,
     request: Request,
-    handles: Vec<Owned>,
-) -> Result<(Answer, Vec<Owned>), Fault> {
+    handles: &[Owned],
+) -> Outcome<Terminal> {
     let (columns, rows) = screen.size();
     let number = |count| u16::try_from(count).unwrap_or(u16::MAX);
     let size = Size {
@@ -42,54 +45,12 @@ fn answer(
     match request {
         Request::Size => Ok((Answer::Size(size), Vec::new())),
         Request::Attach { input, output } => {
-            let event = handles.into_iter().next();
-            let ends = attach(screen, event, input, output).map_err(|error| match error {
-                Error::OutOfMemory => Fault::OutOfMemory,
-                Error::TooMany => Fault::NoRoom,
-                _ => Fault::Failed,
-            })?;
-            Ok((Answer::Attached(size), ends))
+            let event = handles.first();
+            let (input, output) = (listener(event, input)?, listener(event, output)?);
+            let (input, typed) = to_client(&screen.exec, INPUT, input).map_err(fault)?;
+            let (output, shown) = from_client(&screen.exec, OUTPUT, output).map_err(fault)?;
+            screen.attach(input, output)?;
+            Ok((Answer::Attached(size), list([typed, shown])))
         }
     }
-}
-
-fn attach(
-    screen: &Rc<Screen>,
-    event: Option<Owned>,
-    input: (u64, u64),
-    output: (u64, u64),
-) -> Result<Vec<Owned>, Error> {
-    let second = match &event {
-        Some(event) => Some(
-            event.duplicate(
-                Rights::SIGNAL
-                    .union(Rights::DUPLICATE)
-                    .union(Rights::TRANSFER),
-            )?,
-        ),
-        None => None,
-    };
-    let waiter = |event: Option<Owned>, (moved, closed)| {
-        event.map(|event| Waiter {
-            event,
-            moved,
-            closed,
-        })
-    };
-    let typed = Channel::with(INPUT, None, waiter(event, input))?;
-    let own = screen.waiter()?;
-    let bits = own.moved;
-    let shown = Channel::with(OUTPUT, waiter(second, output), Some(own));
-    let attached = shown.and_then(|shown| {
-        let reader = Reader::new(start::own(), shown.reader()?)?;
-        let writer = Writer::new(start::own(), typed.writer()?)?;
-        let mut ends = Vec::from(typed.reader()?.map(Owned::from_raw));
-        ends.extend(shown.writer()?.map(Owned::from_raw));
-        screen.attach(writer, reader)?;
-        Ok(ends)
-    });
-    if attached.is_err() {
-        screen.forget_waiter(bits);
-    }
-    attached
 }

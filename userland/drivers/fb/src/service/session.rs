@@ -2,30 +2,30 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
-use fb::{Keys, Pace, Renderer, Terminal};
-use sys::channel::{Reader, Waiter, Writer};
-use sys::exec::{AsyncReader, Executor, Task};
+use protocols::Fault;
+use sys::exec::{AsyncReader, AsyncWriter, Executor, Task};
 use sys::{Error, time};
+use tasks::Changed;
 
-use crate::device::Device;
-use crate::notify::Notify;
+use crate::{Keys, Pace, Renderer, Surface, Terminal};
 
 /// How much of a program's output is taken at once: a picture or a key waits no longer than this takes.
 const PIECE: usize = 8 * 1024;
 
 /// The terminal, what draws it, and its session.
-pub struct Screen {
-    exec: Executor,
-    state: RefCell<State>,
-    change: Notify,
+pub struct Screen<S> {
+    pub(super) exec: Executor,
+    state: RefCell<State<S>>,
+    is_changed: Cell<bool>,
+    changed: Changed,
 }
 
-struct State {
+struct State<S> {
     terminal: Terminal,
     renderer: Renderer,
-    device: Device,
+    surface: S,
     pace: Pace,
     keys: Keys,
     session: Option<Session>,
@@ -33,7 +33,7 @@ struct State {
 
 struct Session {
     /// What is typed.
-    input: Writer,
+    input: AsyncWriter,
     /// Reads what is shown.
     output: Task<()>,
 }
@@ -41,33 +41,35 @@ struct Session {
 impl Session {
     /// Sends what was typed. A program that does not read loses what it has no room for.
     fn send(&mut self, mut bytes: &[u8]) {
-        while let Ok(count) = self.input.try_write(bytes) {
-            bytes = bytes.get(count..).unwrap_or_default();
-            if bytes.is_empty() {
+        while !bytes.is_empty() {
+            let Ok(count) = self.input.try_write(bytes) else {
                 return;
-            }
+            };
+            bytes = bytes.get(count..).unwrap_or_default();
         }
     }
 }
 
-impl Screen {
-    /// A screen without a session.
-    pub fn new(exec: Executor, terminal: Terminal, renderer: Renderer, device: Device) -> Self {
+impl<S: Surface + 'static> Screen<S> {
+    /// A screen without a session; `None` when memory is short. The surface is cleared.
+    pub fn new(exec: &Executor, mut renderer: Renderer, mut surface: S) -> Option<Rc<Self>> {
+        let (columns, rows) = renderer.size();
+        let terminal = Terminal::new(columns, rows)?;
+        renderer.clear(&mut surface);
         let state = State {
             terminal,
             renderer,
-            device,
+            surface,
             pace: Pace::default(),
             keys: Keys::default(),
             session: None,
         };
-        let change = Notify::default();
-        change.set();
-        Self {
-            exec,
+        Some(Rc::new(Self {
+            exec: exec.clone(),
             state: RefCell::new(state),
-            change,
-        }
+            is_changed: Cell::new(true),
+            changed: Changed::new(),
+        }))
     }
 
     /// Columns and rows.
@@ -75,28 +77,31 @@ impl Screen {
         self.state.borrow().terminal.size()
     }
 
-    /// How an end of a channel waits here.
-    pub fn waiter(&self) -> Result<Waiter, Error> {
-        self.exec.waiter()
+    /// The text on the screen, for tests.
+    pub fn text(&self) -> alloc::string::String {
+        self.state.borrow().terminal.text()
     }
 
-    /// No end waits by these bits.
-    pub fn forget_waiter(&self, bits: u64) {
-        self.exec.forget_waiter(bits);
+    fn change(&self) {
+        self.is_changed.set(true);
+        self.changed.tell();
     }
 
     /// Begins a session; the one before ends.
-    pub fn attach(self: &Rc<Self>, input: Writer, output: Reader) -> Result<(), Error> {
-        let output = self.exec.reader(output)?;
+    pub(super) fn attach(
+        self: &Rc<Self>,
+        input: AsyncWriter,
+        output: AsyncReader,
+    ) -> Result<(), Fault> {
         let reading = Rc::clone(self).show(output);
-        let output = self.exec.try_spawn(reading)?;
+        let output = self.exec.try_spawn(reading).map_err(fault)?;
         let mut state = self.state.borrow_mut();
         if let Some(session) = state.session.replace(Session { input, output }) {
             session.output.cancel();
         }
         state.terminal.begin_session();
         state.keys = Keys::default();
-        self.change.set();
+        self.change();
         Ok(())
     }
 
@@ -113,18 +118,18 @@ impl Screen {
                 } = &mut *self.state.borrow_mut();
                 terminal.advance(piece.get(..count).unwrap_or_default());
                 let replies = terminal.take_replies();
-                if let Some(session) = session.as_mut().filter(|_| !replies.is_empty()) {
+                if let Some(session) = session {
                     session.send(&replies);
                 }
             }
-            self.change.set();
+            self.change();
             // Others have their turn in between.
             self.exec.yield_now().await;
         }
     }
 
     /// Takes what is typed; `is_all` if nothing more is there.
-    pub fn typed(&self, bytes: &[u8], is_all: bool) {
+    pub(super) fn typed(&self, bytes: &[u8], is_all: bool) {
         let State {
             terminal,
             keys,
@@ -137,31 +142,43 @@ impl Screen {
             scroll = keys.flush(&mut out).or(scroll);
         }
         if scroll.is_some_and(|scroll| terminal.scroll(scroll)) {
-            self.change.set();
+            self.change();
         }
         if let Some(session) = session {
             session.send(&out);
         }
     }
 
-    /// Draws what has changed, when it is due.
+    /// Draws what has changed, when it is due. When nothing changes this wakes nobody.
     pub async fn draw_for_ever(self: Rc<Self>) {
         loop {
-            self.change.wait().await;
+            self.changed
+                .until(|| self.is_changed.take().then_some(()))
+                .await;
             let due = self.state.borrow().pace.due();
             if due > time::now() {
                 self.exec.sleep_until(due).await;
             }
+            self.is_changed.set(false);
             let State {
                 terminal,
                 renderer,
-                device,
+                surface,
                 pace,
                 ..
             } = &mut *self.state.borrow_mut();
             let begin = time::now();
-            renderer.draw(terminal, device);
+            renderer.draw(terminal, surface);
             pace.drawn(begin, time::now());
         }
+    }
+}
+
+/// What a client is told of an error of the kernel's.
+pub fn fault(error: Error) -> Fault {
+    match error {
+        Error::OutOfMemory => Fault::OutOfMemory,
+        Error::TooMany => Fault::NoRoom,
+        _ => Fault::Failed,
     }
 }
