@@ -62,7 +62,7 @@ impl Reader {
     }
 
     /// As [`try_read`](Self::try_read); after `NotReady` the event tells when there are some.
-    pub(crate) fn read_or_arm(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+    pub fn read_or_arm(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
         let look = self.0.look_or_arm();
         self.get_if(buffer, look)
     }

@@ -62,7 +62,7 @@ impl Writer {
     }
 
     /// As [`try_write`](Self::try_write); after `NotReady` the event tells when there is room.
-    pub(crate) fn write_or_arm(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+    pub fn write_or_arm(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let look = self.0.look_or_arm();
         self.put_if(bytes, look)
     }
