@@ -58,10 +58,16 @@
 //! # Ok::<(), Error>(())
 //! ```
 
+#![deny(unsafe_code)]
+
 mod calls;
 mod decode;
 mod hook;
 mod machine;
+#[allow(
+    unsafe_code,
+    reason = "areas are mapped memory of the host, and calls name memory"
+)]
 mod memory;
 mod messages;
 mod public;

@@ -323,6 +323,8 @@ pub fn all() -> Vec<Case> {
         suite("kernel-1", "test kernel", 1, 256),
         suite("kernel-2", "test kernel", 2, 256),
         suite("kernel-4", "test kernel", 4, 512),
+        suite("runtime-1", "runtime", 1, 256),
+        suite("runtime-4", "runtime", 4, 512),
         suite("vectors-1", "test vectors", 1, 256),
         suite("vectors-2", "test vectors", 2, 256),
         suite("vectors-4", "test vectors", 4, 512),

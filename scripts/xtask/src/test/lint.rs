@@ -21,6 +21,7 @@ const UNSAFE_PLACES: &[&str] = &[
     "uefi-shim/src/",
     "userland/apps/bench/",
     "userland/lib/spawn/src/random.rs",
+    "userland/fake-kernel/src/memory.rs",
     "userland/sys/",
     "userland/tests/abi/",
     "userland/tests/crash/",
