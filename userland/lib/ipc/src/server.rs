@@ -78,7 +78,15 @@ pub async fn serve<P: Protocol>(
     mut handler: impl AsyncFnMut(u64, P::Request, Vec<Owned>) -> Outcome<P>,
 ) -> Result<Infallible, Error> {
     loop {
-        let mut incoming = Incoming::from(inbox.receive().await?);
+        let mut incoming = match inbox.receive().await {
+            Ok(call) => Incoming::from(call),
+            // The kernel has no memory for it just now: the client waits, and it is tried again.
+            Err(Error::OutOfMemory) => {
+                sys::thread::yield_now();
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let outcome = match incoming.request::<P>() {
             Ok(request) => {
                 let handles = core::mem::take(&mut incoming.handles);
