@@ -40,6 +40,8 @@ pub struct Builder<'a> {
     stack_size: u64,
     on_exception: Option<(&'a Event, u64)>,
     on_exit: Option<(&'a Event, u64)>,
+    /// Memory was short for what was added.
+    is_short: bool,
 }
 
 /// A step, and why it could not be done.
@@ -68,10 +70,10 @@ impl<'a> Builder<'a> {
     /// A process of the program in an ELF file. Its name is also the program's argument number 0; the kernel knows it by the first
     /// [`abi::NAME_MAX`] bytes of it.
     pub fn new(name: &'a str, file: &'a [u8]) -> Self {
-        Self {
+        let builder = Self {
             name,
             file,
-            arguments: Vec::from([name]),
+            arguments: Vec::new(),
             environment: Vec::new(),
             handles: Vec::new(),
             limit: None,
@@ -79,38 +81,38 @@ impl<'a> Builder<'a> {
             stack_size: STACK_SIZE,
             on_exception: None,
             on_exit: None,
-        }
+            is_short: false,
+        };
+        builder.argument(name)
     }
 
     /// One more argument.
     pub fn argument(mut self, argument: &'a str) -> Self {
-        self.arguments.push(argument);
+        self.is_short |= !push(&mut self.arguments, argument);
         self
     }
 
     /// More arguments.
-    pub fn arguments(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
-        self.arguments.extend(arguments);
-        self
+    pub fn arguments(self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        arguments.into_iter().fold(self, Self::argument)
     }
 
     /// A variable of its environment.
     pub fn env(mut self, name: &'a str, value: &'a str) -> Self {
-        self.environment.push((name, value));
+        self.is_short |= !push(&mut self.environment, (name, value));
         self
     }
 
     /// A handle, which it finds by this name. It needs TRANSFER.
     pub fn handle(mut self, name: &'a str, handle: impl Into<Owned>) -> Self {
-        self.handles.push((name, handle.into()));
+        self.is_short |= !push(&mut self.handles, (name, handle.into()));
         self
     }
 
     /// Handles that belong together under one name, in this order: the end of a channel is four. Each needs TRANSFER.
-    pub fn bundle(mut self, name: &'a str, handles: impl IntoIterator<Item = Owned>) -> Self {
-        let named = handles.into_iter().map(|handle| (name, handle));
-        self.handles.extend(named);
-        self
+    pub fn bundle(self, name: &'a str, handles: impl IntoIterator<Item = Owned>) -> Self {
+        let handles = handles.into_iter();
+        handles.fold(self, |builder, handle| builder.handle(name, handle))
     }
 
     /// How many bytes of memory it may use. The image and the stack are its maker's.
@@ -162,6 +164,9 @@ impl<'a> Builder<'a> {
     }
 
     fn build(self) -> Result<Child, Failure<'a>> {
+        if self.is_short {
+            return Err((StepAt::Is(&Step::ReadProgram), Reason::OutOfMemory));
+        }
         let plan = Plan::new(self.file, random::next()).during(&Step::ReadProgram)?;
         if sys::start::own() == NOTHING {
             return Err((StepAt::Is(&Step::FindSelf), Reason::NoSelf));
@@ -236,6 +241,15 @@ impl<'a> Builder<'a> {
 
 /// What errors call a process's handle of itself, which has a tag of its own instead of a name.
 const SELF: &str = "itself";
+
+/// Adds something to a list; whether there was memory for it.
+fn push<T>(list: &mut Vec<T>, item: T) -> bool {
+    let has_room = list.try_reserve(1).is_ok();
+    if has_room {
+        list.push(item);
+    }
+    has_room
+}
 
 /// The handle that names nothing.
 const NOTHING: Handle = Handle(0);

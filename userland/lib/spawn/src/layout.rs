@@ -183,15 +183,15 @@ fn cut(pieces: &mut Vec<Piece>, range: Range<u64>) {
         (range.end..whole.pages.end, whole.access),
     ];
     let parts = parts.into_iter().filter(|(pages, _)| !pages.is_empty());
-    // There is room: `pieces` reserved it.
-    pieces.splice(
-        index..index,
-        parts.map(|(pages, access)| Piece {
+    for (pages, access) in parts.rev() {
+        let part = Piece {
             pages,
             access,
             filled: 0,
-        }),
-    );
+        };
+        // There is room: `pieces` reserved it.
+        pieces.insert(index, part);
+    }
 }
 
 /// How many bytes of a range of pages, from its begin on, the file or a relocation says something of.

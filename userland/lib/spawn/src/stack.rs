@@ -57,7 +57,7 @@ impl InitialStack {
     /// When a text cannot be written down, or something is too long.
     pub fn new(top: u64, plan: &Plan<'_>, told: &Told<'_>) -> Result<Self, LayoutError> {
         let tls = TlsPlace::new(top, plan)?;
-        let vector_len = 2 * vector(plan, told, 0, 0).len();
+        let vector_len = 2 * vector(plan, told, 0, 0).count();
         let words = [
             1,
             told.arguments.len() + 1,
@@ -124,19 +124,21 @@ fn texts_len(told: &Told<'_>) -> Result<usize, LayoutError> {
 }
 
 /// The auxiliary vector.
-fn vector(plan: &Plan<'_>, told: &Told<'_>, handles: u64, random: u64) -> Vec<(u64, u64)> {
-    let mut vector = Vec::with_capacity(16);
-    if let Some(headers) = plan.image().program_headers() {
-        vector.extend([
-            (
-                auxv::PROGRAM_HEADERS,
-                headers.virt.wrapping_add(plan.bias()),
-            ),
+fn vector(
+    plan: &Plan<'_>,
+    told: &Told<'_>,
+    handles: u64,
+    random: u64,
+) -> impl Iterator<Item = (u64, u64)> {
+    let headers = plan.image().program_headers().map(|headers| {
+        let address = headers.virt.wrapping_add(plan.bias());
+        [
+            (auxv::PROGRAM_HEADERS, address),
             (auxv::PROGRAM_HEADER_SIZE, headers.entry_size.into()),
             (auxv::PROGRAM_HEADER_COUNT, headers.count.into()),
-        ]);
-    }
-    vector.extend([
+        ]
+    });
+    let all = [
         (auxv::PAGE_SIZE, PAGE_SIZE),
         (auxv::BASE, plan.bias()),
         (auxv::ENTRY, plan.entry()),
@@ -145,10 +147,10 @@ fn vector(plan: &Plan<'_>, told: &Told<'_>, handles: u64, random: u64) -> Vec<(u
         (auxv::INIT_VERSION, abi::INIT_VERSION),
         (auxv::HANDLES, handles),
         (auxv::HANDLE_COUNT, told.handles.len() as u64),
-    ]);
-    vector.extend(told.own.map(|own| (auxv::SELF_HANDLE, own.0)));
-    vector.push((auxv::NULL, 0));
-    vector
+    ];
+    let own = told.own.map(|own| (auxv::SELF_HANDLE, own.0));
+    let headers = headers.into_iter().flatten();
+    headers.chain(all).chain(own).chain([(auxv::NULL, 0)])
 }
 
 /// Writes from the stack pointer on.
