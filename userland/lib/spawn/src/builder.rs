@@ -10,6 +10,7 @@ use crate::child::{Child, StackPlace};
 use crate::error::{Reason, SpawnError, Step};
 use crate::layout::{Piece, Plan};
 use crate::memory::Parcel;
+use crate::program::Shared;
 use crate::random;
 use crate::stack::{InitialStack, Told};
 
@@ -32,6 +33,7 @@ pub const OWN_RIGHTS: Rights = Rights::MAP
 pub struct Builder<'a> {
     name: &'a str,
     file: &'a [u8],
+    shared: &'a [Shared],
     arguments: Vec<&'a str>,
     environment: Vec<(&'a str, &'a str)>,
     handles: Vec<(&'a str, Owned)>,
@@ -70,9 +72,15 @@ impl<'a> Builder<'a> {
     /// A process of the program in an ELF file. Its name is also the program's argument number 0; the kernel knows it by the first
     /// [`abi::NAME_MAX`] bytes of it.
     pub fn new(name: &'a str, file: &'a [u8]) -> Self {
+        Self::sharing(name, file, &[])
+    }
+
+    /// The same with pieces that are there already.
+    pub(crate) fn sharing(name: &'a str, file: &'a [u8], shared: &'a [Shared]) -> Self {
         let builder = Self {
             name,
             file,
+            shared,
             arguments: Vec::new(),
             environment: Vec::new(),
             handles: Vec::new(),
@@ -177,9 +185,13 @@ impl<'a> Builder<'a> {
         if let Some(limit) = self.limit {
             process.set_limit(limit).during(&Step::SetLimit)?;
         }
-        for piece in plan.pieces() {
-            load(process, &plan, piece)
-                .map_err(|error| (StepAt::Load(piece.pages.start), error.into()))?;
+        for (index, piece) in plan.pieces().iter().enumerate() {
+            let shared = self.shared.iter().find(|shared| shared.index == index);
+            let loaded = match shared {
+                Some(shared) => map(&shared.parcel, process, piece),
+                None => load(process, &plan, piece),
+            };
+            loaded.map_err(|error| (StepAt::Load(piece.pages.start), error.into()))?;
         }
         let told = Told {
             arguments: &self.arguments,
@@ -292,16 +304,25 @@ impl Stack {
 
 /// Makes, fills and maps a part of a program.
 fn load(process: &Process, plan: &Plan<'_>, piece: &Piece) -> Result<(), abi::Error> {
+    let parcel = Parcel::open(piece.pages.end - piece.pages.start)?;
+    fill(&parcel, plan, piece)?;
+    map(&parcel, process, piece)
+}
+
+fn map(parcel: &Parcel, process: &Process, piece: &Piece) -> Result<(), abi::Error> {
     let len = piece.pages.end - piece.pages.start;
-    let parcel = Parcel::open(len)?;
+    let address = Some(piece.pages.start);
+    parcel.map_into(process, address, 0, len, piece.access)?;
+    Ok(())
+}
+
+/// Writes what a part of a program begins with.
+pub(crate) fn fill(parcel: &Parcel, plan: &Plan<'_>, piece: &Piece) -> Result<(), abi::Error> {
     parcel.fill(0, piece.filled, |memory: &Mapping| {
         plan.fill(piece, |offset, bytes| {
             memory.write(offset, bytes);
         });
-    })?;
-    let address = Some(piece.pages.start);
-    parcel.map_into(process, address, 0, len, piece.access)?;
-    Ok(())
+    })
 }
 
 /// The handles of a new process, as it knows them.

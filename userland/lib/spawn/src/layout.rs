@@ -89,6 +89,15 @@ impl<'a> Plan<'a> {
         self.relocate(&place, write);
     }
 
+    /// Whether relocations write to a piece, so that its bytes depend on where it lies.
+    pub fn is_relocated(&self, piece: &Piece) -> bool {
+        let mut starts = self.image.relocations().map(|relocation| {
+            let start = relocation.offset.wrapping_add(self.bias);
+            start..start + RELOCATED
+        });
+        starts.any(|range| range.start < piece.pages.end && piece.pages.start < range.end)
+    }
+
     /// Says the same of a copy of the thread-local storage.
     pub fn fill_tls(&self, mut write: impl FnMut(u64, &[u8])) {
         if let Some(tls) = self.image.tls() {

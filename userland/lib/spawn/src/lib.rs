@@ -9,6 +9,8 @@
 //! let exit = child.wait()?;
 //! ```
 //!
+//! What is started again and again is made a [`Program`] of first, whose processes share their code.
+//!
 //! A process is built by handing memory over: each part of the program is an area that is mapped here, filled, unmapped, and mapped into the
 //! new process, where it can never get more access than it needs. What the process is told (`docs/process-initialisation.md`) lies on
 //! its initial stack.
@@ -24,6 +26,7 @@ pub mod child;
 pub mod error;
 pub mod layout;
 mod memory;
+pub mod program;
 mod random;
 pub mod report;
 pub mod stack;
@@ -31,3 +34,4 @@ pub mod stack;
 pub use builder::Builder;
 pub use child::{Child, Exit};
 pub use error::{Reason, SpawnError, Step};
+pub use program::Program;

@@ -9,7 +9,7 @@ use abi::{Error, Rights, auxv};
 use common::small;
 use fake_kernel::Machine;
 use spawn::layout::Plan;
-use spawn::{Builder, Child, Reason, Step};
+use spawn::{Builder, Child, Program, Reason, Step};
 use sys::call;
 use sys::object::{Event, Owned, Process, Thread};
 
@@ -189,6 +189,46 @@ fn whichever_call_fails_nothing_is_left() {
         })
         .collect();
     assert_eq!(given, ["itself", "one", "pair"]);
+}
+
+#[test]
+fn processes_of_a_program_share_what_none_changes() {
+    let machine = Machine::new();
+    let _test = machine.enter("test");
+    for is_pie in [false, true] {
+        let file = small(is_pie).file();
+        let before = machine.objects();
+        let program = Program::new(file.clone()).unwrap();
+        // Headers, code, and of a fixed one the constants, of another one its table of relocations.
+        let shared = machine.objects() - before;
+        assert_eq!(shared, 3);
+        let alone = Builder::new("child", &file).spawn().unwrap();
+        let with_alone = machine.objects() - before - shared;
+        let children = [(); 2].map(|()| program.builder("child").argument("x").spawn().unwrap());
+        let for_each = (machine.objects() - before - shared - with_alone) / 2;
+        assert_eq!(for_each + shared, with_alone);
+        let plan = Plan::new(&file, 0).unwrap();
+        for child in &children {
+            for piece in plan.pieces() {
+                let start = |bias: u64| {
+                    piece
+                        .pages
+                        .start
+                        .wrapping_sub(plan.bias())
+                        .wrapping_add(bias)
+                };
+                let len = piece.filled as usize;
+                let found = read(child.process(), start(child.bias()), len);
+                let expected = read(alone.process(), start(alone.bias()), len);
+                let differ = expected.iter().zip(&found).filter(|(a, b)| a != b).count();
+                assert!(differ <= 3 * 8, "{differ} bytes differ");
+            }
+            child.kill(0).unwrap();
+        }
+        alone.kill(0).unwrap();
+        drop((program, children, alone));
+        assert_eq!(machine.objects(), before);
+    }
 }
 
 #[test]
