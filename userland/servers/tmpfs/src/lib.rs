@@ -1,0 +1,20 @@
+//! Files in memory: what `srv.tmpfs` keeps and decides. Plain data, tested on the host; `main.rs` receives and answers.
+//!
+//! - [`Tree`]: directories and files by numbers, within limits.
+//! - [`Content`]: the bytes of a file, in pages; where nothing was written there is no page.
+//! - [`Service`]: requests in, answers out; files that are open.
+
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod content;
+mod service;
+#[cfg(test)]
+mod tests;
+mod tree;
+
+pub use content::{Content, PAGE};
+pub use service::{FileReply, Service};
+pub use tree::{Limits, Number, Tree};
