@@ -1,0 +1,239 @@
+//! Jobs: programs that were started together, and the ways of bytes to and from them.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use abi::process::{EXITED, RUNNING};
+use shell::cooked::{Cooked, Typed};
+use sys::channel::{Channel, Writer};
+use sys::object::Process;
+
+use super::console::Console;
+use super::pump::{Progress, Pump};
+
+/// The status of what Ctrl-C has ended: 128 and the number that POSIX has for it.
+pub const INTERRUPTED: u64 = 130;
+/// The status of a program that faulted: 128 and the vector of the exception.
+const FAULT_BASE: u64 = 128;
+/// So much may be typed ahead of a program, in bytes.
+const TYPED_MAX: usize = 64 * 1024;
+
+/// A program of a job.
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its process.
+    pub process: Process,
+    /// What it reads from: its end is closed when it has ended.
+    pub input: Option<Rc<Channel>>,
+    /// What it writes to, likewise.
+    pub outputs: Vec<Rc<Channel>>,
+    /// How it ended.
+    pub status: Option<u64>,
+}
+
+impl Member {
+    /// Looks whether it has ended; whether that is new.
+    fn look(&mut self, console: &mut Console) -> bool {
+        if self.status.is_some() {
+            return false;
+        }
+        let Ok(info) = self.process.info() else {
+            return false;
+        };
+        match info.state {
+            RUNNING => return false,
+            EXITED => self.status = Some(info.status),
+            _ => {
+                let text = format!("6s: {}: ended by exception {}\n", self.name, info.status);
+                console.print(text.as_bytes());
+                self.status = Some(FAULT_BASE + info.status);
+            }
+        }
+        // The other sides see the end, whatever the program did to its own.
+        if let Some(input) = self.input.take() {
+            let _ = input.close_reader();
+        }
+        for output in self.outputs.drain(..) {
+            let _ = output.close_writer();
+        }
+        true
+    }
+}
+
+/// What is typed for a program.
+pub struct Keyboard {
+    writer: Option<Writer>,
+    pending: Vec<u8>,
+    cooked: Cooked,
+    is_ended: bool,
+}
+
+impl Keyboard {
+    pub fn new(writer: Writer) -> Self {
+        Self {
+            writer: Some(writer),
+            pending: Vec::new(),
+            cooked: Cooked::default(),
+            is_ended: false,
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        if self.writer.is_some() && self.pending.len() + bytes.len() <= TYPED_MAX {
+            self.pending.extend(bytes);
+        }
+    }
+
+    /// There will be nothing more.
+    pub fn end(&mut self) {
+        self.is_ended = true;
+    }
+
+    /// Whether more may come.
+    pub fn has_room(&self) -> bool {
+        self.pending.len() < TYPED_MAX / 2
+    }
+
+    fn step(&mut self) -> bool {
+        let Some(writer) = &mut self.writer else {
+            self.pending.clear();
+            return false;
+        };
+        let mut moved = false;
+        while !self.pending.is_empty() {
+            match writer.write_or_arm(&self.pending) {
+                Ok(count) => {
+                    self.pending.drain(..count);
+                    moved = true;
+                }
+                Err(abi::Error::NotReady) => return moved,
+                Err(_) => {
+                    self.writer = None;
+                    return true;
+                }
+            }
+        }
+        if self.is_ended {
+            // The program sees the end.
+            self.writer = None;
+        }
+        moved
+    }
+}
+
+/// What somebody at the terminal wants of a job.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// It shall end.
+    Interrupt,
+    /// It shall stop.
+    Stop,
+}
+
+/// Programs that were started together.
+pub struct Job {
+    /// By which the user names it.
+    pub number: usize,
+    /// What was typed.
+    pub text: String,
+    /// Its programs.
+    pub members: Vec<Member>,
+    /// Ways of bytes.
+    pub pumps: Vec<Pump>,
+    /// What is typed for it while it is in the foreground.
+    pub keyboard: Option<Keyboard>,
+    /// The status of its last command, if that is none of its programs.
+    pub status: Option<u64>,
+    /// It was told to stop, and not yet to go on.
+    pub is_stopped: bool,
+}
+
+impl Job {
+    /// Does what can be done; whether something was.
+    pub fn step(&mut self, console: &mut Console) -> bool {
+        let mut progress = false;
+        for member in &mut self.members {
+            progress |= member.look(console);
+        }
+        self.pumps.retain_mut(|pump| match pump.step(console) {
+            Progress::Moved => {
+                progress = true;
+                true
+            }
+            Progress::Waits => true,
+            Progress::Done => {
+                progress = true;
+                false
+            }
+        });
+        if let Some(keyboard) = &mut self.keyboard {
+            progress |= keyboard.step();
+        }
+        progress
+    }
+
+    /// Whether it has ended, and all that it wrote was moved.
+    pub fn is_done(&self) -> bool {
+        let ended = self.members.iter().all(|member| member.status.is_some());
+        ended && !self.pumps.iter().any(Pump::is_output)
+    }
+
+    /// How it ended: as its last command.
+    pub fn final_status(&self) -> u64 {
+        let last = self.members.last().and_then(|member| member.status);
+        self.status.or(last).unwrap_or(0)
+    }
+
+    /// Takes what is typed. What is to be shown goes to the console.
+    pub fn type_in(&mut self, bytes: &[u8], console: &mut Console) -> Option<Wish> {
+        let is_raw = console.watch().is_alternate();
+        let mut echo = Vec::new();
+        let mut wish = None;
+        for &byte in bytes {
+            let typed = match (is_raw, byte) {
+                (true, 0x03) => Some(Typed::Interrupt),
+                (true, 0x1a) => Some(Typed::Stop),
+                (true, _) => Some(Typed::Bytes(Vec::from([byte]))),
+                (false, _) => match &mut self.keyboard {
+                    Some(keyboard) => keyboard.cooked.take(byte, &mut echo),
+                    None => Cooked::default().take(byte, &mut echo),
+                },
+            };
+            match typed {
+                Some(Typed::Interrupt) => wish = Some(Wish::Interrupt),
+                Some(Typed::Stop) => wish = Some(Wish::Stop),
+                Some(Typed::End) => {
+                    if let Some(keyboard) = &mut self.keyboard {
+                        keyboard.end();
+                    }
+                }
+                Some(Typed::Bytes(bytes)) => {
+                    if let Some(keyboard) = &mut self.keyboard {
+                        keyboard.add(&bytes);
+                    }
+                }
+                None => {}
+            }
+        }
+        console.show(&echo);
+        wish
+    }
+
+    /// Takes bytes for its input as they are.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if let Some(keyboard) = &mut self.keyboard {
+            keyboard.add(bytes);
+        }
+    }
+
+    /// Ends all of its programs.
+    pub fn kill(&self, status: u64) {
+        for member in self.members.iter().filter(|member| member.status.is_none()) {
+            // It may have ended just now.
+            let _ = member.process.kill(status);
+        }
+    }
+}

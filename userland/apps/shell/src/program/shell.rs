@@ -1,0 +1,343 @@
+//! The shell's state, and the loop in which it waits for everything at once.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use abi::Rights;
+use files::Files;
+use ipc::Directory;
+use shell::editor::{Editor, Event as EditorEvent};
+use shell::expand::World;
+use shell::variables::Variables;
+use sys::Context;
+use sys::object::{Event, Owned};
+
+use super::console::{Console, ENDED, Input, MOVED};
+use super::job::{INTERRUPTED, Job, Wish};
+
+/// Bit of the shell's event: it shall look for its terminal again.
+const LOOK: u64 = 4;
+/// How long the last output may take when the shell ends, in nanoseconds.
+const FINISH_NS: u64 = 2_000_000_000;
+
+/// What the shell was given of the machine, to give it on.
+pub struct Machine {
+    pub system: Option<Owned>,
+    pub memory: Option<Owned>,
+    pub ports: Option<Owned>,
+    pub lines: Option<Owned>,
+    pub log: Option<Owned>,
+}
+
+/// The shell.
+pub struct Shell {
+    pub files: Files,
+    pub directory: Directory,
+    pub event: Event,
+    pub console: Console,
+    pub editor: Option<Editor>,
+    /// A line is being edited.
+    pub is_editing: bool,
+    /// What the editor has found meanwhile.
+    pub events: Vec<EditorEvent>,
+    pub jobs: Vec<Job>,
+    /// The number of the job that what is typed goes to.
+    pub foreground: Option<usize>,
+    pub variables: Variables,
+    pub aliases: BTreeMap<String, String>,
+    pub arguments: Vec<String>,
+    pub name: String,
+    pub machine: Machine,
+    /// The status of the last pipeline.
+    pub status: u64,
+    /// The process of the last job in the background.
+    pub last_background: u64,
+    /// The shell shall end with this status.
+    pub exit: Option<u64>,
+    /// Ctrl-C: what is being done is given up.
+    pub is_interrupted: bool,
+    /// How many scripts are being read within scripts.
+    pub depth: usize,
+    /// The standard input has ended.
+    pub is_input_ended: bool,
+}
+
+impl Shell {
+    /// A shell on a terminal, or on its standard input and output.
+    pub fn new(
+        context: &Context,
+        terminal: Option<&str>,
+        arguments: Vec<String>,
+    ) -> Result<Self, String> {
+        let directory = Directory::of(context).ok_or("no service directory was given")?;
+        let files = Files::of(context, &directory).map_err(|failure| failure.to_string())?;
+        let event = Event::new().map_err(|error| format!("no event: {error}"))?;
+        let console = Console::new(&directory, terminal)?;
+        let mut variables = Variables::default();
+        for (name, value) in context.environment() {
+            if variables.set(name, value) {
+                variables.export(name);
+            }
+        }
+        let defaults = [
+            ("PATH", "/boot/bin"),
+            ("HOME", "/tmp"),
+            ("TERM", "xterm-256color"),
+            ("PWD", files.current()),
+        ];
+        for (name, value) in defaults {
+            if variables.get(name).is_some() || variables.set(name, value) {
+                variables.export(name);
+            }
+        }
+        let resource = |name: &str, given: Option<abi::Handle>| {
+            let given = given.map(Owned::from_raw);
+            context.handle(name).or(given)
+        };
+        let machine = Machine {
+            system: resource("system", context.system()),
+            memory: resource("memory", context.memory()),
+            ports: resource("ports", context.ports()),
+            lines: resource("lines", context.lines()),
+            log: context.handle("log"),
+        };
+        Ok(Self {
+            files,
+            directory,
+            event,
+            console,
+            editor: None,
+            is_editing: false,
+            events: Vec::new(),
+            jobs: Vec::new(),
+            foreground: None,
+            variables,
+            aliases: BTreeMap::new(),
+            arguments,
+            name: context.argument(0).unwrap_or("6s").into(),
+            machine,
+            status: 0,
+            last_background: 0,
+            exit: None,
+            is_interrupted: false,
+            depth: 0,
+            is_input_ended: false,
+        })
+    }
+
+    /// Tells the user what went wrong.
+    pub fn complain(&mut self, text: &str) {
+        self.console.print(format!("6s: {text}\n").as_bytes());
+    }
+
+    /// Does what can be done now; whether something was.
+    pub fn turn(&mut self) -> bool {
+        let mut progress = false;
+        if self.console.attach(&self.event) {
+            progress = true;
+            self.attached();
+        }
+        progress |= self.read_input();
+        if self.is_editing {
+            self.console.hold();
+        }
+        for job in &mut self.jobs {
+            progress |= job.step(&mut self.console);
+        }
+        let held = self.console.take_held();
+        if !held.is_empty() {
+            self.show_between(&held);
+        }
+        progress | self.console.flush()
+    }
+
+    /// Waits until there is something to do.
+    pub fn wait(&mut self) {
+        let until = self.console.retry_at();
+        // At the time it is looked again.
+        let _ = self.event.wait(MOVED | ENDED | LOOK, until);
+    }
+
+    /// Shows what programs write while a line is edited.
+    fn show_between(&mut self, held: &[u8]) {
+        let Some(editor) = &mut self.editor else {
+            self.console.show(held);
+            return;
+        };
+        editor.hide();
+        self.console.show(&editor.take_output());
+        self.console.show(held);
+        if self.console.watch().is_within_line() {
+            self.console.show(b"\r\n");
+        }
+        editor.draw_again();
+        self.console.show(&editor.take_output());
+    }
+
+    /// The terminal has come, or has come back.
+    fn attached(&mut self) {
+        let size = self.console.size();
+        for (name, value) in [("COLUMNS", size.columns), ("LINES", size.rows)] {
+            if value > 0 && self.variables.set(name, &value.to_string()) {
+                self.variables.export(name);
+            }
+        }
+        let Some(editor) = &mut self.editor else {
+            return;
+        };
+        editor.set_columns(size.columns.into());
+        if self.is_editing {
+            self.console.show(b"\r\n");
+            editor.draw_again();
+            self.console.show(&editor.take_output());
+        }
+    }
+
+    /// Reads what was typed, if somebody wants it.
+    fn read_input(&mut self) -> bool {
+        let is_terminal = self.console.is_terminal();
+        let wanted = match self.foreground_job() {
+            // Of what is typed, keys that interrupt are always wanted.
+            Some(job) => is_terminal || job.keyboard.as_ref().is_some_and(|one| one.has_room()),
+            None => self.is_editing,
+        };
+        if !wanted || self.is_input_ended {
+            return false;
+        }
+        let mut buffer = [0; 256];
+        match self.console.read(&self.event, &mut buffer) {
+            Input::Nothing => false,
+            Input::End => {
+                self.is_input_ended = true;
+                if let Some(keyboard) = self.foreground_job().and_then(|job| job.keyboard.as_mut())
+                {
+                    keyboard.end();
+                }
+                true
+            }
+            Input::Bytes(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                self.typed(bytes);
+                true
+            }
+        }
+    }
+
+    fn typed(&mut self, bytes: &[u8]) {
+        let is_terminal = self.console.is_terminal();
+        let foreground = self.foreground;
+        let job = self
+            .jobs
+            .iter_mut()
+            .find(|job| Some(job.number) == foreground);
+        if let Some(job) = job {
+            if !is_terminal {
+                job.feed(bytes);
+                return;
+            }
+            match job.type_in(bytes, &mut self.console) {
+                Some(Wish::Interrupt) => {
+                    self.is_interrupted = true;
+                    job.kill(INTERRUPTED);
+                }
+                Some(Wish::Stop) => job.is_stopped = super::launch::stop(job),
+                None => {}
+            }
+            return;
+        }
+        if let Some(editor) = &mut self.editor {
+            for &byte in bytes {
+                self.events.extend(editor.take(byte));
+            }
+            self.console.show(&editor.take_output());
+        }
+    }
+
+    fn foreground_job(&mut self) -> Option<&mut Job> {
+        let number = self.foreground?;
+        self.jobs.iter_mut().find(|job| job.number == number)
+    }
+
+    /// Waits for a job, with what is typed going to it, until it has ended or was stopped. Returns its status.
+    pub fn wait_for(&mut self, number: usize) -> u64 {
+        self.foreground = Some(number);
+        if self.is_input_ended
+            && let Some(keyboard) = self.foreground_job().and_then(|job| job.keyboard.as_mut())
+        {
+            keyboard.end();
+        }
+        let status = loop {
+            while self.turn() {}
+            let Some(index) = self.jobs.iter().position(|job| job.number == number) else {
+                break 0;
+            };
+            let Some(job) = self.jobs.get(index) else {
+                break 0;
+            };
+            if job.is_done() {
+                break self.jobs.remove(index).final_status();
+            }
+            if job.is_stopped {
+                let text = format!("[{number}] stopped: {}\n", job.text);
+                self.console.print(text.as_bytes());
+                break super::launch::STOPPED;
+            }
+            if self.console.is_gone() {
+                // Nobody reads what it writes any more.
+                job.kill(INTERRUPTED);
+                self.exit = Some(sys::io::UNREAD);
+            }
+            self.wait();
+        };
+        self.foreground = None;
+        let restore = match self.console.is_terminal() {
+            true => self.console.watch().restore(),
+            false => Vec::new(),
+        };
+        self.console.show(&restore);
+        status
+    }
+
+    /// Sends what is still to be shown.
+    pub fn finish(&mut self) {
+        let until = sys::call::clock_read().saturating_add(FINISH_NS);
+        while !self.console.is_flushed() && sys::call::clock_read() < until {
+            if !self.console.flush() {
+                let _ = self.event.wait(MOVED | ENDED, until);
+            }
+        }
+    }
+
+    /// A second handle of something that can be given on.
+    pub fn again(owned: Option<&Owned>, rights: Rights) -> Option<Owned> {
+        let rights = rights.union(Rights::TRANSFER).union(Rights::DUPLICATE);
+        owned.and_then(|owned| owned.duplicate(rights).ok())
+    }
+}
+
+impl World for Shell {
+    fn variable(&self, name: &str) -> Option<String> {
+        match name {
+            "?" => Some(self.status.to_string()),
+            "!" => Some(self.last_background.to_string()),
+            "0" => Some(self.name.clone()),
+            "$" => {
+                let own = sys::object::Process::own().usage();
+                own.ok().map(|usage| usage.number.to_string())
+            }
+            name => self.variables.get(name).map(String::from),
+        }
+    }
+
+    fn arguments(&self) -> Vec<String> {
+        self.arguments.clone()
+    }
+
+    fn entries(&self, directory: &str) -> Vec<String> {
+        let directory = if directory.is_empty() { "." } else { directory };
+        let entries = self.files.read_dir(directory).unwrap_or_default();
+        entries.into_iter().map(|entry| entry.name).collect()
+    }
+}
