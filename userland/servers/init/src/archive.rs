@@ -141,6 +141,8 @@ type Links = Vec<(String, String)>;
 pub struct Archive {
     data: Vec<u8>,
     files: BTreeMap<String, File>,
+    /// The files by their numbers.
+    numbers: BTreeMap<usize, File>,
     /// The names in each folder.
     folders: BTreeMap<String, BTreeSet<String>>,
     left_out: Vec<String>,
@@ -155,6 +157,7 @@ impl Archive {
         let mut archive = Self {
             data,
             files: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             folders: BTreeMap::from([(String::new(), BTreeSet::new())]),
             left_out: Vec::new(),
         };
@@ -243,6 +246,11 @@ impl Archive {
             .any(|part| self.files.contains_key(part))
     }
 
+    /// The file with a number.
+    pub fn file(&self, number: usize) -> Option<Entry<'_>> {
+        self.numbers.get(&number).map(|file| self.entry(file))
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors
@@ -290,6 +298,7 @@ impl Archive {
                 names.insert(name.into());
             }
         }
+        self.numbers.insert(file.place.start, file.clone());
         self.files.insert(path, file);
     }
 

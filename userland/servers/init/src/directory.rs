@@ -19,6 +19,9 @@ pub const NAMES_MAX: usize = 16;
 /// How often a way in can be narrowed, one after the other.
 const DEPTH_MAX: usize = 8;
 
+/// The owner of what is offered for good: no service.
+const NOBODY: usize = usize::MAX;
+
 /// Who asks.
 #[derive(Debug)]
 struct Client {
@@ -87,6 +90,15 @@ impl<M, W> Directory<M, W> {
         self.offers.insert(name.into(), Offer { service, mailbox });
     }
 
+    /// Offers a name for good, on behalf of nobody.
+    pub fn offer(&mut self, name: &str, mailbox: M) {
+        let offer = Offer {
+            service: NOBODY,
+            mailbox: Some(mailbox),
+        };
+        self.offers.insert(name.into(), offer);
+    }
+
     /// A new client: the process of a service that begins.
     pub fn begin(&mut self, service: usize, uses: &[String]) -> u64 {
         if let Some(hopeless) = self.hopeless.get_mut(service) {
@@ -128,7 +140,11 @@ impl<M, W> Directory<M, W> {
             *hopeless = true;
         }
         let offers = &self.offers;
-        let of_service = |name: &String| offers.get(name).is_some_and(|offer| offer.service == service);
+        let of_service = |name: &String| {
+            offers
+                .get(name)
+                .is_some_and(|offer| offer.service == service)
+        };
         let gone: Vec<_> = self
             .waiting
             .extract_if(.., |waiting| of_service(&waiting.name))
@@ -233,7 +249,10 @@ impl<M, W> Directory<M, W> {
 
     /// Whether a service has registered all that it may.
     pub fn has_all(&self, service: usize) -> bool {
-        let mut own = self.offers.values().filter(|offer| offer.service == service);
+        let mut own = self
+            .offers
+            .values()
+            .filter(|offer| offer.service == service);
         own.all(|offer| offer.mailbox.is_some())
     }
 

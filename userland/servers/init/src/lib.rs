@@ -7,5 +7,8 @@ extern crate alloc;
 
 pub mod archive;
 pub mod directory;
+pub mod files;
 pub mod manifest;
+pub mod options;
 pub mod supervise;
+pub mod system;

@@ -2,11 +2,10 @@
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
-use sys::{Context, println};
+use sys::Context;
 
 fn main_of_program(context: &Context) -> u64 {
-    println!(context, "srv.init");
-    0
+    init::system::run(context)
 }
 
 sys::program!(main_of_program);

@@ -66,6 +66,8 @@ pub struct Service {
     pub may: May,
     /// How much memory it may use.
     pub memory_limit: Option<u64>,
+    /// Which of the kernel's own consoles it takes over: a bit of [`abi::console`], or 0.
+    pub console: u64,
     /// Whether it is ready only when it says so.
     pub tells_ready: bool,
     /// Its life. `after` names services by their places.

@@ -39,6 +39,8 @@ pub enum Event {
     Started(usize),
     /// It could not be.
     NotStarted(usize),
+    /// It never can be: its program is not there.
+    Impossible(usize),
     /// A service said how it wants to be told to stop.
     Polite(usize),
     /// A service does what it is for.
@@ -70,7 +72,7 @@ pub enum Ask {
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start the process of a service; then tell [`Event::Started`] or [`Event::NotStarted`].
+    /// Start the process of a service; then tell [`Event::Started`], [`Event::NotStarted`] or [`Event::Impossible`].
     Spawn(usize),
     /// Tell it to stop, as it wanted to be told.
     AskToStop(usize),
@@ -160,6 +162,10 @@ impl Supervisor {
             Event::Polite(index) => self.with(index, Service::polite),
             Event::Ready(index) => self.with(index, Service::ready),
             Event::NotStarted(index) => self.ended(index, NOT_STARTED, now, &mut actions),
+            Event::Impossible(index) => {
+                self.with(index, |service| service.lose_hope(NOT_STARTED));
+                self.ended(index, NOT_STARTED, now, &mut actions);
+            }
             Event::Ended(index, status) => self.ended(index, status, now, &mut actions),
             Event::Asked(token, ask) => self.asked(token, ask, now, &mut actions),
         }

@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::{format, vec};
 
-use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{
+    Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
 
 use super::*;
+use crate::files::{Reply, answer, answer_open};
+use protocols::files::{Answer, FileAnswer, FileRequest, How, Request};
 
 /// A tar file of these files and links.
 fn tar(files: &BTreeMap<String, Vec<u8>>, links: &[(&str, &str)]) -> Vec<u8> {
@@ -37,7 +41,11 @@ fn names(archive: &Archive, path: &str, after: &str) -> Vec<std::string::String>
 
 #[test]
 fn links_lead_to_files() {
-    let files = [("bin/tools".to_owned(), vec![1, 2, 3]), ("top".to_owned(), vec![4])].into();
+    let files = [
+        ("bin/tools".to_owned(), vec![1, 2, 3]),
+        ("top".to_owned(), vec![4]),
+    ]
+    .into();
     let links = [
         ("bin/ls", "tools"),
         ("bin/dir", "ls"),
@@ -64,7 +72,10 @@ fn links_lead_to_files() {
 #[test]
 fn names_that_begin_alike_are_listed_once_each() {
     let paths = ["a.b", "a-b/c", "a/x", "a/y/z", "a0/x", "b"];
-    let files = paths.iter().map(|path| ((*path).to_owned(), vec![])).collect();
+    let files = paths
+        .iter()
+        .map(|path| ((*path).to_owned(), vec![]))
+        .collect();
     let archive = Archive::new(tar(&files, &[])).unwrap();
     assert_eq!(names(&archive, "/", ""), ["a", "a-b", "a.b", "a0", "b"]);
     assert_eq!(names(&archive, "/a", ""), ["x", "y"]);
@@ -140,4 +151,74 @@ proptest! {
         let packed = ruzstd::encoding::compress_to_vec(data.as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
         prop_assert!(decompress(&packed).unwrap() == data);
     }
+}
+
+proptest! {
+    /// As a client does it: page by page, piece by piece, within what a message takes.
+    #[test]
+    fn clients_read_all_of_it(files in prop::collection::btree_map("d/[a-z]{1,90}", prop::collection::vec(any::<u8>(), 0..2000), 1..20)) {
+        let archive = Archive::new(tar(&files, &[])).unwrap();
+        let mut found = Vec::new();
+        loop {
+            let after = found.last().cloned().unwrap_or_default();
+            let reply = answer(&archive, &Request::List { path: "/d".into(), after });
+            let Ok(Reply::Answer(Answer::Entries(entries))) = reply else { panic!("{reply:?}") };
+            if entries.is_empty() {
+                break;
+            }
+            found.extend(entries.iter().map(|entry| entry.name.clone()));
+            let mut room = [0; protocols::BYTES_MAX];
+            let encoded: Result<_, Fault> = Ok(Answer::Entries(entries));
+            prop_assert!(protocols::encode(&encoded, &mut room).is_ok());
+        }
+        prop_assert_eq!(found.len(), files.len());
+        for (path, data) in &files {
+            let open = Request::Open { path: format!("/{path}"), how: How::Read };
+            let Ok(Reply::Open { number, info }) = answer(&archive, &open) else { panic!() };
+            prop_assert_eq!(info.size, data.len() as u64);
+            let mut read = Vec::new();
+            loop {
+                let request = FileRequest::Read { offset: read.len() as u64, len: u32::MAX };
+                let Ok(FileAnswer::Bytes(bytes)) = answer_open(&archive, number, &request) else { panic!() };
+                if bytes.is_empty() {
+                    break;
+                }
+                read.extend(bytes);
+            }
+            prop_assert!(&read == data);
+        }
+    }
+}
+
+#[test]
+fn nothing_can_be_changed() {
+    let files = [("d/f".to_owned(), vec![1])].into();
+    let archive = Archive::new(tar(&files, &[])).unwrap();
+    let path = || String::from("/d/f");
+    let open = |how| answer(&archive, &Request::Open { path: path(), how });
+    assert_eq!(open(How::Write), Err(Fault::ReadOnly));
+    assert_eq!(open(How::New), Err(Fault::Exists));
+    let new = Request::Open {
+        path: "/d/g".into(),
+        how: How::New,
+    };
+    assert_eq!(answer(&archive, &new), Err(Fault::ReadOnly));
+    let (from, to) = (path(), "/x".into());
+    for request in [
+        Request::Remove { path: path() },
+        Request::Rename { from, to },
+        Request::MakeDirectory { path: "/x".into() },
+    ] {
+        assert_eq!(answer(&archive, &request), Err(Fault::ReadOnly));
+    }
+    let list = Request::List {
+        path: path(),
+        after: String::new(),
+    };
+    assert_eq!(answer(&archive, &list), Err(Fault::NotDirectory));
+    let number = usize::MAX;
+    assert_eq!(
+        answer_open(&archive, number, &FileRequest::Info),
+        Err(Fault::NotFound)
+    );
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::string::ToString;
 use std::vec;
 
-use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::prelude::{
+    Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest,
+};
 
 use super::*;
 

@@ -9,7 +9,7 @@ use core::ops::Range;
 use protocols::{NAME_MAX, services};
 use toml::Spanned;
 
-use super::raw::{self, Permission, Ready, When};
+use super::raw::{self, Console, Permission, Ready, When};
 use super::{ManifestError, May, Mode, SERVICES_MAX, Service};
 use crate::archive;
 use crate::supervise::{Restart, Rules};
@@ -188,7 +188,8 @@ fn service(raw: &raw::Service, after: Vec<usize>) -> Result<Service, Wrong> {
         steady: raw.restart.steady.map_or(usual.steady, |time| time.0),
     };
     let rules = Rules::default();
-    let strings = |list: &[Spanned<String>]| list.iter().map(|name| name.get_ref().clone()).collect();
+    let strings =
+        |list: &[Spanned<String>]| list.iter().map(|name| name.get_ref().clone()).collect();
     Ok(Service {
         name: raw.name.get_ref().clone(),
         program: raw.program.get_ref().clone(),
@@ -206,6 +207,11 @@ fn service(raw: &raw::Service, after: Vec<usize>) -> Result<Service, Wrong> {
             stop_all: raw.may.contains(&Permission::Stop),
         },
         memory_limit: raw.memory_limit.as_ref().map(|size| size.get_ref().0),
+        console: match raw.console {
+            Some(Console::Serial) => abi::console::SERIAL,
+            Some(Console::Screen) => abi::console::SCREEN,
+            None => 0,
+        },
         tells_ready: ready == Ready::Told,
         rules: Rules {
             after,

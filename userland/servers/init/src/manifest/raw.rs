@@ -48,6 +48,7 @@ pub struct Service {
     pub restart: Restart,
     pub stop_timeout: Option<Time>,
     pub memory_limit: Option<Spanned<Size>>,
+    pub console: Option<Console>,
     #[serde(default)]
     pub ends_system: bool,
 }
@@ -72,6 +73,14 @@ pub enum Permission {
     Restart,
     /// To stop all.
     Stop,
+}
+
+/// Where the kernel shows its log as long as nobody else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Console {
+    Serial,
+    Screen,
 }
 
 /// For which way of running it is.

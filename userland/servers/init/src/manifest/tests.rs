@@ -27,6 +27,7 @@ after = ["logger"]
 restart = { policy = "on-failure", delay = "50 ms", delay_max = "1 s", limit = 100, window = "1 min", steady = "2 s" }
 ready_timeout = "3 s"
 stop_timeout = "500ms"
+console = "serial"
 memory_limit = "16 MiB"
 
 [[service]]
@@ -79,10 +80,14 @@ fn all_keys_are_read() {
     let restart = &uart.rules.restart;
     assert_eq!(restart.policy, Policy::OnFailure);
     assert_eq!((restart.delay, restart.limit), (50_000_000, 100));
-    assert_eq!((restart.delay_max, restart.window), (1_000_000_000, 60_000_000_000));
+    assert_eq!(
+        (restart.delay_max, restart.window),
+        (1_000_000_000, 60_000_000_000)
+    );
     assert_eq!(uart.rules.after, [0]);
     assert_eq!(uart.rules.stop_timeout, 500_000_000);
     assert_eq!(uart.memory_limit, Some(16 << 20));
+    assert_eq!(uart.console, abi::console::SERIAL);
     assert!(!uart.rules.is_ready_at_start && !uart.tells_ready);
     let console = &services[2];
     assert!(console.may.control && console.may.stop_all && console.rules.ends_system);
@@ -105,11 +110,20 @@ fn said(lines: &str) -> String {
 #[test]
 fn errors_name_the_line_and_what_is_wrong_there() {
     for (lines, expected) in [
-        ("grants = [\"system.fly\"]", "line 4 (grants = [\"system.fly\"]): \"system.fly\" is nothing"),
-        ("grants = [\"ports:0x10000\"]", "nothing that can be granted"),
+        (
+            "grants = [\"system.fly\"]",
+            "line 4 (grants = [\"system.fly\"]): \"system.fly\" is nothing",
+        ),
+        (
+            "grants = [\"ports:0x10000\"]",
+            "nothing that can be granted",
+        ),
         ("grants = [\"ports:9-8\"]", "nothing that can be granted"),
         ("grants = [\"lines:isa16\"]", "nothing that can be granted"),
-        ("memory_limit = \"16 MB\"", "line 4 (memory_limit = \"16 MB\"): \"16 MB\" is no size"),
+        (
+            "memory_limit = \"16 MB\"",
+            "line 4 (memory_limit = \"16 MB\"): \"16 MB\" is no size",
+        ),
         ("stop_timeout = \"soon\"", "is no time"),
         ("stop_timeout = \"99999999999 min\"", "is no time"),
         ("after = [\"b\"]", "there is no service b"),
@@ -118,15 +132,27 @@ fn errors_name_the_line_and_what_is_wrong_there() {
         ("uses = [\"\"]", "is no name"),
         ("provides = [\"services\"]", "provided by another"),
         ("provides = [\"x\", \"a b\"]", "is no name"),
-        ("colour = \"red\"", "line 4 (colour = \"red\"): unknown field `colour`"),
+        (
+            "colour = \"red\"",
+            "line 4 (colour = \"red\"): unknown field `colour`",
+        ),
         ("when = \"sometimes\"", "unknown variant `sometimes`"),
         ("restart = { limit = -1 }", "line 4"),
         ("ready = \"registered\"", "it provides nothing"),
         ("may = [\"fly\"]", "unknown variant `fly`"),
         ("restart = ", "line 4"),
-        ("[[service]]\nname = \"a\"\nprogram = \"/bin/b\"", "line 5 (name = \"a\"): there is a service a already"),
-        ("[[service]]\nname = \"b\"\nprogram = \"b\"", "is no path in the archive"),
-        ("provides = [\"x\"]\n[[service]]\nname = \"b\"\nprogram = \"/b\"\nprovides = [\"x\"]", "line 8"),
+        (
+            "[[service]]\nname = \"a\"\nprogram = \"/bin/b\"",
+            "line 5 (name = \"a\"): there is a service a already",
+        ),
+        (
+            "[[service]]\nname = \"b\"\nprogram = \"b\"",
+            "is no path in the archive",
+        ),
+        (
+            "provides = [\"x\"]\n[[service]]\nname = \"b\"\nprogram = \"/b\"\nprovides = [\"x\"]",
+            "line 8",
+        ),
         ("[[service]]\nname = \"b\"", "missing field `program`"),
     ] {
         let said = said(lines);
@@ -166,5 +192,31 @@ proptest! {
         }
         let circle = (0..6).any(|service| reach[service][service]);
         prop_assert_eq!(parse(&text, Mode::Command).is_err(), circle);
+    }
+}
+
+#[test]
+fn the_manifest_of_the_system_is_right() {
+    const SYSTEM: &str = include_str!("../../../../archive/etc/services.toml");
+    for mode in [Mode::Command, Mode::Interactive] {
+        let services = parse(SYSTEM, mode).unwrap();
+        let ends = services
+            .iter()
+            .filter(|service| service.rules.ends_system)
+            .count();
+        assert_eq!(ends == 1, mode == Mode::Command);
+        // Nobody waits for what nobody provides.
+        let provided: Vec<&String> = services
+            .iter()
+            .flat_map(|service| &service.provides)
+            .collect();
+        for name in services.iter().flat_map(|service| &service.uses) {
+            let own = [FILES_BOOT, protocols::services::NAME];
+            let known = provided.iter().map(|name| name.as_str()).chain(own);
+            let fits = known
+                .into_iter()
+                .any(|known| crate::directory::matches(name, known));
+            assert!(fits, "{name}");
+        }
     }
 }

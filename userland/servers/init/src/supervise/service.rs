@@ -299,6 +299,12 @@ impl Service {
         Some(self.back_off(status, now))
     }
 
+    /// It cannot be started, now or later.
+    pub fn lose_hope(&mut self, status: u64) {
+        self.alive = false;
+        self.phase = Phase::Failed(status);
+    }
+
     /// Another start after a while, if it has not had too many.
     fn back_off(&mut self, status: u64, now: u64) -> Note {
         let restart = self.rules.restart;

@@ -84,10 +84,10 @@ impl World {
                         alive: self.can_start,
                         ..Process::default()
                     };
-                    more.push(if self.can_start {
-                        Event::Started(index)
-                    } else {
-                        Event::NotStarted(index)
+                    more.push(match (self.can_start, index % 2) {
+                        (true, _) => Event::Started(index),
+                        (false, 0) => Event::NotStarted(index),
+                        (false, _) => Event::Impossible(index),
                     });
                 }
                 Action::AskToStop(index) | Action::Kill(index) => {
