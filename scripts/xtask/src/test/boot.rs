@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::cases::{Case, Expect, Need, Want};
 use super::report::Outcome;
+use crate::add::Addition;
 use crate::bootconf::KernelLine;
 use crate::command_line::Runner;
 use crate::console;
@@ -136,10 +137,18 @@ fn boot(bench: &Bench<'_>, case: &Case) -> Result<Booted> {
     let mut line = KernelLine::default();
     let mut programs = Programs::Bare;
     if let Some(cmd) = case.cmd {
-        let runner = Runner::of(bench.workspace, cmd);
+        let runner = match case.add {
+            [] => Runner::of(bench.workspace, cmd),
+            _ => Runner::Shell,
+        };
         runner.put(&mut line, cmd)?;
         if runner == Runner::Shell {
-            programs = Programs::System(Vec::new());
+            let root = &bench.workspace.root;
+            let additions = case.add.iter().map(|(file, path)| Addition {
+                file: root.join(file),
+                path: Some((*path).into()),
+            });
+            programs = Programs::System(additions.collect());
         }
     }
     line.raw(case.words)?;

@@ -15,6 +15,8 @@ pub struct Case {
     pub loader: Loader,
     /// Commands to run.
     pub cmd: Option<&'static str>,
+    /// Files for the boot archive, from the root of the repository, and where: then the system runs, with all services.
+    pub add: &'static [(&'static str, &'static str)],
     /// More lines of its entry in limine.conf.
     pub keys: &'static [&'static str],
     /// More words of the kernel's command line.
@@ -81,15 +83,17 @@ use Expect::{Never, Pattern, Text};
 /// What makes a boot loader choose five levels of page tables.
 const FIVE_LEVELS: &[&str] = &["paging_mode: 5level"];
 
-const GREETING: Expect = Text("hello from user mode");
+/// What `hello` prints.
+pub const GREETING: Expect = Text("hello from user mode");
 
 /// A boot of `hello` on one processor.
-fn hello(name: &'static str) -> Case {
+pub fn hello(name: &'static str) -> Case {
     Case {
         name,
         kernel: Kernel::Jsix,
         loader: Loader::Shim,
         cmd: Some("hello"),
+        add: &[],
         keys: &[],
         words: "",
         smp: 1,
@@ -379,24 +383,6 @@ pub fn all() -> Vec<Case> {
             ..hello("nopcid")
         },
         Case {
-            cmd: Some("exit 7"),
-            expect: vec![Never("KERNEL PANIC")],
-            want: Want::Status(7),
-            ..hello("exit-status")
-        },
-        Case {
-            cmd: Some("exit 3; hello"),
-            expect: vec![GREETING],
-            want: Want::Status(3),
-            ..hello("exit-status-is-the-last-that-is-not-zero")
-        },
-        Case {
-            cmd: Some("no-such-program"),
-            expect: vec![Text("there is no program 'no-such-program'")],
-            want: Want::Status(62),
-            ..hello("unknown-program")
-        },
-        Case {
             // 72 MiB a processor.
             words: "trace=switch,nonsense trace-events=1048576",
             smp: 4,
@@ -484,7 +470,8 @@ mod tests {
 
     #[test]
     fn names_are_unique_and_patterns_compile() {
-        let mut names: Vec<&str> = all().iter().map(|case| case.name).collect();
+        let all = || all().into_iter().chain(super::super::system::cases());
+        let mut names: Vec<&str> = all().map(|case| case.name).collect();
         let count = names.len();
         names.sort_unstable();
         names.dedup();

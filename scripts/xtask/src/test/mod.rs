@@ -14,6 +14,7 @@ mod lint;
 pub mod report;
 mod sharing;
 mod special;
+mod system;
 mod tracing;
 
 use std::collections::VecDeque;
@@ -82,6 +83,7 @@ fn jobs() -> Vec<Job> {
         .iter()
         .map(Job::Special)
         .chain(cases::all().into_iter().map(Job::Case))
+        .chain(system::cases().into_iter().map(Job::Case))
         .collect()
 }
 

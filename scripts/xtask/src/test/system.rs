@@ -1,0 +1,63 @@
+//! Boots that are about how commands end, and of the system with manifests of its own: what `srv.init` makes of services.
+
+use super::cases::Expect::{Never, Pattern, Text};
+use super::cases::{Case, GREETING, Want, hello};
+
+/// Where the system looks for its manifest.
+const MANIFEST: &str = "/boot/etc/services.toml";
+
+/// All of them.
+pub fn cases() -> Vec<Case> {
+    vec![
+        Case {
+            cmd: Some("exit 7"),
+            expect: vec![Never("KERNEL PANIC")],
+            want: Want::Status(7),
+            ..hello("exit-status")
+        },
+        Case {
+            cmd: Some("exit 3; hello"),
+            expect: vec![GREETING],
+            want: Want::Status(3),
+            ..hello("exit-status-is-the-last-that-is-not-zero")
+        },
+        Case {
+            cmd: None,
+            words: "cmd=no-such-program",
+            expect: vec![Text("there is no program 'no-such-program'")],
+            want: Want::Status(62),
+            ..hello("unknown-program")
+        },
+        Case {
+            cmd: Some("echo \"a  b\" 100%; $x"),
+            add: &[("userland/servers/init/tests/lives.toml", MANIFEST)],
+            smp: 2,
+            expect: vec![
+                Text("argument 1: echo \"a  b\" 100%; $x"),
+                Text("nobody was not started: /bin/no-such-program: not found"),
+                Pattern(r"crash \(process \d+\) crashed: page fault of thread \d+, reading 0x0"),
+                Pattern(r"  #0 0x[0-9a-f]+ .*(read|crash)"),
+                Text("crasher is started again in 20 ms"),
+                Text("crasher is started again in 40 ms"),
+                Text("crasher has ended too often and is not started again"),
+                Pattern(r"last ended with status 7"),
+                Never("never"),
+                Never("KERNEL PANIC"),
+            ],
+            want: Want::Status(7),
+            ..hello("init-lives")
+        },
+        Case {
+            cmd: Some("ls"),
+            add: &[("userland/servers/init/tests/wrong.toml", MANIFEST)],
+            expect: vec![
+                Pattern(
+                    r#"services.toml, line 6 \(grants = \["system.everything"\]\): "system.everything" is nothing that can be granted"#,
+                ),
+                Never("KERNEL PANIC"),
+            ],
+            want: Want::Status(1),
+            ..hello("init-wrong-manifest")
+        },
+    ]
+}
