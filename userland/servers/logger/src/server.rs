@@ -27,6 +27,8 @@ const FOLLOW_ROOM: u64 = 16 * 1024;
 const PIECE: usize = 4096;
 /// Bytes of records that are read at once.
 const BATCH: usize = 32 * 1024;
+/// How long to wait when the kernel has no memory to give records.
+const PAUSE: u64 = sys::time::MILLISECOND;
 /// How many followers there are at most; a newer one takes the place of the oldest.
 pub const FOLLOWERS_MAX: usize = 24;
 /// How many of them may have one badge.
@@ -81,7 +83,14 @@ impl Server {
         buffer.resize(BATCH, 0);
         loop {
             let next = self.intake.borrow().next();
-            let count = call::system_log_read(system.handle(), next, &mut buffer)?;
+            let count = match call::system_log_read(system.handle(), next, &mut buffer) {
+                Ok(count) => count,
+                Err(Error::OutOfMemory) => {
+                    self.exec.sleep(PAUSE).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             if count == 0 {
                 written.wait().await;
                 continue;
