@@ -75,7 +75,7 @@ impl World {
         assert_eq!(detect(&mut wire), Some(chip));
         let settings = Settings { divisor: 3, flow };
         let port = RefCell::new(Port::new(wire.clone(), chip, &settings).expect("memory"));
-        assert_eq!(wire.0.borrow().divisor, [3, 0]);
+        assert_eq!(wire.get().divisor, [3, 0]);
         Self {
             wire,
             port,
@@ -96,9 +96,9 @@ impl World {
     /// The other side sends a byte; then the interrupt has time to be served, as the line is slow.
     fn come(&mut self) {
         let byte = self.number();
-        let before = self.wire.0.borrow().lost;
-        self.wire.0.borrow_mut().come(byte, 0);
-        if self.wire.0.borrow().lost == before {
+        let before = self.wire.get().lost;
+        self.wire.get().come(byte, 0);
+        if self.wire.get().lost == before {
             self.came.push(byte);
         }
     }
@@ -116,10 +116,10 @@ impl World {
                 let count = self.port.borrow_mut().receive(&mut buffer);
                 self.read.extend(&buffer[..count]);
             }
-            Step::Go(count) => self.wire.0.borrow_mut().go(count),
+            Step::Go(count) => self.wire.get().go(count),
             Step::Come(count) => {
                 for _ in 0..count {
-                    if !self.wire.0.borrow().is_ready() {
+                    if !self.wire.get().is_ready() {
                         break;
                     }
                     self.come();
@@ -131,10 +131,10 @@ impl World {
                     self.come();
                 }
             }
-            Step::Rest => self.wire.0.borrow_mut().rest(),
+            Step::Rest => self.wire.get().rest(),
             Step::Clear(is_clear) => {
                 let lines = if is_clear { MSR_CTS } else { 0 };
-                self.wire.0.borrow_mut().set_lines(lines);
+                self.wire.get().set_lines(lines);
             }
             Step::Interrupt => self.interrupt(),
         }
@@ -142,9 +142,9 @@ impl World {
 
     /// Tells the driver of an edge. Afterwards the line is low, or it never rises again.
     fn interrupt(&mut self) {
-        if std::mem::take(&mut self.wire.0.borrow_mut().edge) {
+        if std::mem::take(&mut self.wire.get().edge) {
             while serve_line(std::iter::once(&self.port)) == Served::Again {}
-            assert!(!self.wire.0.borrow().is_high(), "the line stays high");
+            assert!(!self.wire.get().is_high(), "the line stays high");
         }
     }
 
@@ -163,19 +163,19 @@ impl World {
     }
 
     fn is_at_rest(&self) -> bool {
-        self.wire.0.borrow().is_at_rest() && self.port.borrow().waiting() == 0
+        self.wire.get().is_at_rest() && self.port.borrow().waiting() == 0
     }
 
     fn check(&mut self, is_overwriting: bool) -> Result<(), TestCaseError> {
-        prop_assert_eq!(&self.wire.0.borrow().sent, &self.written);
+        prop_assert_eq!(&self.wire.get().sent, &self.written);
         prop_assert!(self.port.borrow_mut().is_drained());
         let counts = self.port.borrow().counts();
         prop_assert_eq!(counts.received, self.read.len() as u64);
         prop_assert_eq!(counts.sent, self.written.len() as u64);
-        prop_assert_eq!(counts.overruns > 0, self.wire.0.borrow().lost > 0);
-        prop_assert!(counts.overruns <= self.wire.0.borrow().lost);
+        prop_assert_eq!(counts.overruns > 0, self.wire.get().lost > 0);
+        prop_assert!(counts.overruns <= self.wire.get().lost);
         // Without a FIFO, the byte that comes too early replaces the other one.
-        if !is_overwriting || self.wire.0.borrow().lost == 0 {
+        if !is_overwriting || self.wire.get().lost == 0 {
             prop_assert_eq!(&self.read, &self.came);
         }
         Ok(())
@@ -206,7 +206,7 @@ proptest! {
             world.take(step);
         }
         world.finish();
-        prop_assert_eq!(world.wire.0.borrow().lost, 0);
+        prop_assert_eq!(world.wire.get().lost, 0);
         world.check(false)?;
     }
 
@@ -221,13 +221,13 @@ proptest! {
         }
         world.take(&Step::Clear(false));
         world.take(&Step::Interrupt);
-        let before = world.wire.0.borrow().sent.len();
+        let before = world.wire.get().sent.len();
         prop_assert!(world.port.borrow().is_held());
         for _ in 0..2 * SEND_ROOM {
             world.take(&Step::Go(1));
             world.take(&Step::Interrupt);
         }
-        prop_assert!(world.wire.0.borrow().sent.len() <= before + 16);
+        prop_assert!(world.wire.get().sent.len() <= before + 16);
         world.finish();
         world.check(false)?;
     }
@@ -241,7 +241,7 @@ proptest! {
         ];
         let mut was_high = false;
         let mut share = |worlds: &[World; 2]| {
-            let is_high = |world: &World| world.wire.0.borrow().is_high();
+            let is_high = |world: &World| world.wire.get().is_high();
             let level = worlds.iter().any(is_high);
             if level && !was_high {
                 while serve_line(worlds.iter().map(|world| &world.port)) == Served::Again {}
@@ -256,7 +256,7 @@ proptest! {
                 Step::Come(count) => {
                     for _ in 0..*count {
                         let world = &mut worlds[usize::from(*which)];
-                        if world.wire.0.borrow().is_ready() {
+                        if world.wire.get().is_ready() {
                             world.come();
                         }
                         share(&worlds);
@@ -300,11 +300,11 @@ fn a_cable_without_cts_is_sent_by() {
     world.take(&Step::Write(100));
     world.take(&Step::Go(16));
     world.take(&Step::Interrupt);
-    assert_eq!(world.wire.0.borrow().sent.len(), 16);
+    assert_eq!(world.wire.get().sent.len(), 16);
     let mut world = World::new(Chip::I16550A, Flow::Hardware, 0);
     world.take(&Step::Write(100));
     world.take(&Step::Go(16));
-    assert_eq!(world.wire.0.borrow().sent.len(), 0);
+    assert_eq!(world.wire.get().sent.len(), 0);
     assert_eq!(world.flow, Flow::Hardware);
 }
 
@@ -318,12 +318,12 @@ fn errors_are_counted_with_their_bytes() {
         (4, LSR_FRAMING),
         (5, 0),
     ] {
-        world.wire.0.borrow_mut().come(byte, errors);
+        world.wire.get().come(byte, errors);
         // Looking at the line for another reason must not take an error from its byte.
         world.port.borrow_mut().send(b"x");
-        world.wire.0.borrow_mut().go(1);
+        world.wire.get().go(1);
     }
-    world.wire.0.borrow_mut().rest();
+    world.wire.get().rest();
     world.interrupt();
     let mut buffer = [0; 8];
     let count = world.port.borrow_mut().receive(&mut buffer);
@@ -336,7 +336,7 @@ fn errors_are_counted_with_their_bytes() {
 #[test]
 fn a_port_that_goes_away_ends_nothing() {
     let world = World::new(Chip::I16550A, Flow::Auto, MSR_CTS);
-    *world.wire.0.borrow_mut() = Model::new(Hardware::Absent, 0);
+    *world.wire.get() = Model::new(Hardware::Absent, 0);
     // All causes read as none.
     assert!(matches!(
         world.port.borrow_mut().serve(),

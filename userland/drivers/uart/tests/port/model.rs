@@ -1,8 +1,7 @@
 //! A model of the chip, of the line to the other side, and of the edge-triggered line to the interrupt controller.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uart::detect::Chip;
 use uart::registers as r;
@@ -280,20 +279,27 @@ impl Model {
 
 /// A way to the model's registers.
 #[derive(Clone)]
-pub struct Wire(pub Rc<RefCell<Model>>);
+pub struct Wire(Arc<Mutex<Model>>);
 
 impl Wire {
     pub fn new(hardware: Hardware, lines: u8) -> Self {
-        Self(Rc::new(RefCell::new(Model::new(hardware, lines))))
+        Self(Arc::new(Mutex::new(Model::new(hardware, lines))))
+    }
+}
+
+impl Wire {
+    /// The chip.
+    pub fn get(&self) -> MutexGuard<'_, Model> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl r::Registers for Wire {
     fn read(&mut self, register: u8) -> u8 {
-        self.0.borrow_mut().read(register)
+        self.get().read(register)
     }
 
     fn write(&mut self, register: u8, value: u8) {
-        self.0.borrow_mut().write(register, value);
+        self.get().write(register, value);
     }
 }
