@@ -50,8 +50,11 @@ fn run(context: &Context) -> Result<(), Failure> {
     driver.start();
     for port in &driver.terminals {
         let inbox = exec.mailbox(Mailbox::new()?)?;
-        directory.register(&name(port.number), inbox.mailbox())?;
-        exec.spawn(serve(port.terminal.clone(), inbox));
+        // A machine may have more ports than the manifest names.
+        match directory.register(&name(port.number), inbox.mailbox()) {
+            Ok(()) => drop(exec.spawn(serve(port.terminal.clone(), inbox))),
+            Err(failure) => log::warn!("{} is not offered: {failure}", name(port.number)),
+        }
     }
     directory.ready()?;
     exec.run_until(async {

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "a test")]
 
+#[allow(dead_code, reason = "the other test uses the rest")]
 mod model;
 
 use std::cell::RefCell;

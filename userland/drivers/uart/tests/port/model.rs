@@ -129,6 +129,11 @@ impl Model {
         self.mcr & r::MCR_RTS != 0
     }
 
+    /// Whether a byte that comes now is not lost.
+    pub fn has_room(&self) -> bool {
+        self.receive.len() < self.depth()
+    }
+
     /// A byte comes, with errors.
     pub fn come(&mut self, byte: u8, errors: u8) {
         if self.receive.len() >= self.depth() {
