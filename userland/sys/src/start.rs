@@ -83,22 +83,22 @@ impl Context {
         self.own
     }
 
-    /// The resource of the machine's physical memory, if this program was started by the kernel.
+    /// The resource of the machine's physical memory, if this program was given it: by the kernel, or as `"memory"`.
     pub fn memory(&self) -> Option<Handle> {
         self.memory
     }
 
-    /// The resource of the machine's I/O ports, if this program was started by the kernel.
+    /// The resource of the machine's I/O ports, if this program was given it: by the kernel, or as `"ports"`.
     pub fn ports(&self) -> Option<Handle> {
         self.ports
     }
 
-    /// The resource of the machine's interrupt lines, if this program was started by the kernel.
+    /// The resource of the machine's interrupt lines, if this program was given it: by the kernel, or as `"lines"`.
     pub fn lines(&self) -> Option<Handle> {
         self.lines
     }
 
-    /// The machine, if this program was started by the kernel. (Others get `"system"` or `"log"` by name.)
+    /// The machine, if this program was given it: by the kernel, or as `"system"`, whose handle stays to be taken.
     pub fn system(&self) -> Option<Handle> {
         self.system
     }
@@ -120,11 +120,19 @@ impl Context {
         core::ptr::null()
     }
 
-    /// Writes one line to the log; without a log it is lost. [`log_line!`](crate::log_line) does it.
+    /// Writes one line to the standard output; to the log if none was given, as by the kernel. [`log_line!`](crate::log_line) does it.
     pub fn print(&self, text: Arguments<'_>) {
         let mut line = Line::new();
         // A line that is too long is cut; there is nobody to tell.
         let _ = line.write_fmt(text);
+        let mut output = crate::io::stdout();
+        if output.is_given() {
+            use crate::io::Write;
+            // Nobody is left to tell if nobody reads it.
+            let _ = output.write_all(line.as_bytes());
+            let _ = output.write_all(b"\n");
+            return;
+        }
         if let Some(system) = self.system {
             let _ = crate::log_write(system, abi::log::Level::Info, line.as_bytes());
         }

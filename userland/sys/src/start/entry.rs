@@ -57,6 +57,15 @@ unsafe fn start(stack: *const u64) -> Context {
             at = at.add(2);
         }
         context.given = Given::new(stack, table, count);
+        // What the kernel gives by numbers, others give by names.
+        for (place, name) in [
+            (&mut context.system, "system"),
+            (&mut context.memory, "memory"),
+            (&mut context.ports, "ports"),
+            (&mut context.lines, "lines"),
+        ] {
+            *place = place.or_else(|| context.given.look(name));
+        }
         let _ = super::GIVEN.set(context.given);
         set_own(context.own);
         set_system(context.system);

@@ -114,6 +114,13 @@ mod stack {
             })
         }
 
+        /// The handle of a name, which stays here.
+        pub fn look(&self, name: &str) -> Option<Handle> {
+            let mut all = self.handles.iter().filter(|entry| Self::name(entry) == name);
+            let handle = all.next()?.handle.load(Ordering::Relaxed);
+            (handle != 0).then_some(Handle(handle))
+        }
+
         pub fn names(&self) -> impl Iterator<Item = &str> {
             let left = |entry: &&Entry| entry.handle.load(Ordering::Relaxed) != 0;
             self.handles.iter().filter(left).map(Self::name)
