@@ -18,6 +18,8 @@ use super::input::StandardInput;
 pub const MOVED: u64 = 1;
 /// Bit of the shell's event: a program has ended.
 pub const ENDED: u64 = 2;
+/// How the names of terminals' services begin.
+const PREFIX: &str = "terminal.";
 /// So many bytes may wait for the terminal before programs wait.
 const QUEUE_MAX: usize = 16 * 1024;
 /// How long to wait before a terminal that is gone is looked for again.
@@ -64,15 +66,19 @@ pub struct Console {
 }
 
 impl Console {
-    /// A terminal by the name of its service; the standard input and output without one.
+    /// A terminal by its name, `serial` for the service `terminal.serial`; the standard input and output without one.
     pub fn new(directory: &Directory, terminal: Option<&str>) -> Result<Self, String> {
         let kind = match terminal {
             Some(name) => {
                 let directory = directory
                     .duplicate()
                     .map_err(|failure| format!("no way to the terminal: {failure}"))?;
+                let service = match name.starts_with(PREFIX) {
+                    true => String::from(name),
+                    false => format!("{PREFIX}{name}"),
+                };
                 Kind::Terminal {
-                    link: Link::new(directory, name),
+                    link: Link::new(directory, &service),
                     attached: None,
                     retry_at: 0,
                 }

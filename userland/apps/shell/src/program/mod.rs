@@ -27,7 +27,7 @@ const HELP: &str = "\
 
 usage: 6s [--terminal NAME] [-c LINE | FILE] [ARGUMENT ...]
 
-  --terminal NAME  runs on the service NAME, as terminal.serial
+  --terminal NAME  runs on the service terminal.NAME: serial, screen ...
   -c LINE          runs a line and ends with its status
   FILE             runs a script; its arguments are $1, $2 ...
 

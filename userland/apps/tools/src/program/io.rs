@@ -5,7 +5,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use files::Files;
-use ipc::Directory;
+use ipc::{Directory, Link};
+use protocols::Protocol;
 use sys::Context;
 use sys::io::{Read, Write};
 use sys::object::System;
@@ -164,6 +165,15 @@ impl<'a> Tool<'a> {
             .filter(|number| *number >= least)
             .unwrap_or(otherwise)
     }
+}
+
+/// How long a service is waited for that is not there, in nanoseconds: long enough to be started again.
+const PATIENCE_NS: u64 = 5_000_000_000;
+
+/// Waits for a service to be there, so that its answer can be waited for as long as it takes.
+pub fn reach<P: Protocol>(link: &mut Link<P>) -> Result<(), Failed> {
+    let result = link.mailbox(sys::time::after(PATIENCE_NS)).map(drop);
+    result.map_err(|failure| format!("the service {}: {failure}", link.name()))
 }
 
 /// The number of an argument.

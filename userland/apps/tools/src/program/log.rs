@@ -10,6 +10,7 @@ use sys::channel::{self, Reader};
 use sys::object::VmArea;
 use tools::options::Given;
 
+use super::io::reach;
 use super::{Entry, Failed, Tool, entry, flag};
 
 pub const COMMANDS: &[Entry] = &[entry(
@@ -63,6 +64,7 @@ fn log(tool: &mut Tool<'_>, given: &Given) -> Result<u64, Failed> {
         area: given.value('a').unwrap_or_default().into(),
     };
     let mut link = Link::<Logger>::new(tool.directory()?, logger::NAME);
+    reach(&mut link)?;
     let mut ask = |request: &Request| {
         let answer = link.call(request, Vec::new(), NEVER);
         answer.map_err(|failure| format!("the logger: {failure}"))

@@ -11,6 +11,7 @@ use tools::number::seconds;
 use tools::options::Given;
 use tools::table::Table;
 
+use super::io::reach;
 use super::{Entry, Failed, Tool, entry, flag};
 
 pub const COMMANDS: &[Entry] = &[
@@ -44,6 +45,7 @@ pub const COMMANDS: &[Entry] = &[
 
 fn services(tool: &mut Tool<'_>, given: &Given) -> Result<u64, Failed> {
     let mut link = Link::<Services>::new(tool.directory()?, services::NAME);
+    reach(&mut link)?;
     let mut ask = |request: &Request| link.call(request, Vec::new(), abi::NEVER);
     let Some((action, names)) = given.arguments.split_first() else {
         let mut all: Vec<Service> = Vec::new();
@@ -103,6 +105,7 @@ fn state(state: State) -> String {
 fn ask_power(tool: &mut Tool<'_>, request: power::Request) -> Result<u64, Failed> {
     tool.out.flush()?;
     let mut link = Link::<Power>::new(tool.directory()?, power::NAME);
+    reach(&mut link)?;
     match link.call(&request, Vec::new(), abi::NEVER) {
         Ok((power::Answer::Begun, _)) => {}
         // The service may be gone before its answer is here.
