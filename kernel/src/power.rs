@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicU16, Ordering};
 use x86_64::instructions::port::Port;
 use x86_64::structures::DescriptorTablePointer;
 
+use crate::acpi::PowerError;
 use crate::arch::current::serial::Serial;
 use crate::arch::current::{halt_forever, time};
 use crate::{acpi, console, mm, trace};
@@ -36,8 +37,15 @@ fn tell_emulator(value: u32) {
     }
 }
 
-/// Ends the system with a status: by the exit device when it is not zero and there is one, else by ACPI.
+/// Ends the system with a status, or stops here if that is not possible.
 pub fn off(status: u64) -> ! {
+    let error = try_off(status);
+    log::error!("the machine does not switch itself off: {error}; it is safe to do it by hand");
+    halt_forever()
+}
+
+/// Ends the system with a status: by the exit device when it is not zero and there is one, else by ACPI. Comes back if neither works.
+pub fn try_off(status: u64) -> PowerError {
     log::info!("stopping, {} us after entry", time::now_ns() / 1000);
     if let Some(ticks) = time::ticks_to_first_user() {
         // One tick is one instruction where the emulator counts them (`-icount shift=0,sleep=off`).
@@ -54,9 +62,8 @@ pub fn off(status: u64) -> ! {
         tell_emulator(status.min(LARGEST_STATUS) as u32);
     }
     let error = acpi::power_off();
-    log::error!("the machine does not switch itself off: {error}; it is safe to do it by hand");
     tell_emulator(status.min(LARGEST_STATUS) as u32);
-    halt_forever()
+    error
 }
 
 /// Restarts the machine: by the reset register of ACPI, else by a fault that nothing can handle.

@@ -107,9 +107,18 @@ fn begin() -> Result<(), Error> {
         finish();
         return Ok(());
     };
+    begin_with(move || search(acpi))
+}
+
+/// Starts a thread that does the work of the search, or what a test wants in its place.
+///
+/// # Errors
+/// When memory is short.
+pub fn begin_with(work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+    SEARCH.lock().phase = Phase::Searching;
     let body = ksync::try_box(move || {
         SEARCHER.store(sched::current_id(), Ordering::Relaxed);
-        search(acpi);
+        work();
         SEARCHER.store(0, Ordering::Relaxed);
         finish();
     });

@@ -73,6 +73,7 @@ const TESTS: &[Test] = &[
     ("process/nothing-is-lost", process::nothing_is_lost),
     ("nmi/user-and-kernel", nmi::user_and_kernel),
     ("firmware/s5", firmware::s5),
+    ("firmware/panic-is-contained", firmware::panic_is_contained),
 ];
 
 /// Runs all tests; returns the number that failed.

@@ -86,7 +86,11 @@ impl System for Caller<'_> {
 
     fn system_power(self, _: objects::System, action: Action, status: u64) -> Result<(), Error> {
         match action {
-            Action::Off => power::off(status),
+            Action::Off => {
+                let error = power::try_off(status);
+                log::error!("the machine does not switch itself off: {error}");
+                Err(Error::NotSupported)
+            }
             Action::Restart => power::restart(),
         }
     }

@@ -130,3 +130,113 @@ fn a_method_needs_the_interpreter() {
         (Some(SleepType { a: 7, b: 0 }), None)
     );
 }
+
+/// An opcode with a length and what it encloses.
+fn package(opcode: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut bytes = opcode.to_vec();
+    let len = body.len() + 1;
+    if len < 64 {
+        bytes.push(len as u8);
+    } else {
+        bytes.extend([0x40 | ((len + 1) & 0xf) as u8, ((len + 1) >> 4) as u8]);
+    }
+    bytes.extend(body);
+    bytes
+}
+
+fn aml_name(name: &[u8; 4], value: &[u8]) -> Vec<u8> {
+    [&[0x08], &name[..], value].concat()
+}
+
+fn aml_buffer(content: &[u8]) -> Vec<u8> {
+    let body = [&[0x0a, content.len() as u8], content].concat();
+    package(&[0x11], &body)
+}
+
+fn aml_method(name: &[u8; 4], returned: &[u8]) -> Vec<u8> {
+    let body = [&name[..], &[0, 0xa4], returned].concat();
+    package(&[0x14], &body)
+}
+
+fn aml_device(name: &[u8; 4], parts: &[Vec<u8>]) -> Vec<u8> {
+    let body = [&name[..], &parts.concat()].concat();
+    package(&[0x5b, 0x82], &body)
+}
+
+#[test]
+fn devices_are_those_that_are_there_and_have_an_identifier() {
+    use kboot::acpi::devices::{Device, device, names};
+    use kboot::acpi::resources::{Kind, Resource};
+
+    let ports = [0x47, 1, 0xf8, 3, 0xf8, 3, 0, 8, 0x79, 0];
+    let serial = [0x0c, 0x41, 0xd0, 0x05, 0x01];
+    let text = |text: &[u8]| [&[0x0d], text, &[0]].concat();
+    let devices = [
+        aml_device(
+            b"COM1",
+            &[
+                aml_name(b"_HID", &serial),
+                aml_name(b"_UID", &[1]),
+                aml_name(b"_CRS", &aml_buffer(&ports)),
+            ],
+        ),
+        // By methods; and one within another.
+        aml_device(
+            b"DYN_",
+            &[
+                aml_method(b"_HID", &text(b"ACPI0007")),
+                aml_method(b"_UID", &text(b"two")),
+                aml_method(b"_STA", &[0x0a, 0x0f]),
+                aml_method(b"_CRS", &aml_buffer(&ports)),
+                aml_device(b"SUB_", &[aml_name(b"_HID", &text(b"QEMU0002"))]),
+            ],
+        ),
+        // Not there; without an identifier; with one that is none.
+        aml_device(
+            b"OFF_",
+            &[aml_name(b"_HID", &serial), aml_method(b"_STA", &[0])],
+        ),
+        aml_device(b"PCI9", &[aml_name(b"_UID", &[0])]),
+        aml_device(b"ODD_", &[aml_name(b"_HID", &[0])]),
+        // A method that fails.
+        aml_device(b"BAD_", &[aml_method(b"_HID", b"NONE")]),
+        // Resources of no use: not a buffer.
+        aml_device(
+            b"INT_",
+            &[aml_name(b"_HID", &serial), aml_name(b"_CRS", &[1])],
+        ),
+    ];
+    let body = [&b"\\_SB_"[..], &devices.concat()].concat();
+    let interpreter = interpreter();
+    interpreter.load_table(&package(&[0x10], &body)).unwrap();
+    let mut found = Vec::new();
+    for name in names(&interpreter).unwrap() {
+        // A failure ends that device only.
+        if let Ok(Some(device)) = device(&interpreter, &name) {
+            found.push((name.to_string(), device));
+        }
+    }
+    let ports = Resource {
+        kind: Kind::Ports,
+        start: 0x3f8,
+        len: 8,
+    };
+    let wanted = |name: &str, hid: &str, uid: &str, resources: &[Resource]| {
+        let device = Device {
+            hid: hid.into(),
+            uid: uid.into(),
+            resources: resources.to_vec(),
+        };
+        (name.to_string(), device)
+    };
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(
+        found,
+        [
+            wanted("\\_SB_.COM1", "PNP0501", "1", &[ports]),
+            wanted("\\_SB_.DYN_", "ACPI0007", "two", &[ports]),
+            wanted("\\_SB_.DYN_.SUB_", "QEMU0002", "", &[]),
+            wanted("\\_SB_.INT_", "PNP0501", "", &[]),
+        ]
+    );
+}

@@ -31,27 +31,34 @@ impl Clients {
     }
 
     /// Adds a binding, or puts it in the place of that of the same process for the same event. Gives what is to be dropped when the
-    /// lock is open.
-    fn add(&mut self, process: u64, binding: Binding) -> Result<Option<Binding>, Error> {
+    /// lock is open, and what went wrong.
+    fn add(&mut self, process: u64, binding: Binding) -> (Option<Binding>, Result<(), Error>) {
         let mut own = 0;
-        for client in self.0.iter_mut().filter(|client| client.process == process) {
+        for client in &mut self.0 {
+            if client.process != process {
+                continue;
+            }
             if core::ptr::eq(client.binding.event(), binding.event()) {
-                return Ok(Some(core::mem::replace(&mut client.binding, binding)));
+                let old = core::mem::replace(&mut client.binding, binding);
+                return (Some(old), Ok(()));
             }
             own += 1;
         }
         if own >= OWN_MAX || self.0.len() >= ALL_MAX {
-            return Err(Error::TooMany);
+            return (Some(binding), Err(Error::TooMany));
         }
-        self.0.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+        if self.0.try_reserve(1).is_err() {
+            return (Some(binding), Err(Error::OutOfMemory));
+        }
         self.0.push(Client { process, binding });
-        Ok(None)
+        (None, Ok(()))
     }
 
-    /// Takes out one that `is_it`; the others may change places.
-    fn take(&mut self, is_it: impl Fn(&Client) -> bool) -> Option<Client> {
-        let place = self.0.iter().position(is_it)?;
-        Some(self.0.swap_remove(place))
+    /// Takes out the first one from a place on that `is_it`, and moves the place there; others may change places, but only behind it.
+    fn take(&mut self, from: &mut usize, is_it: impl Fn(&Client) -> bool) -> Option<Client> {
+        let rest = self.0.get(*from..)?;
+        *from += rest.iter().position(is_it)?;
+        Some(self.0.swap_remove(*from))
     }
 
     /// Tells all.
@@ -70,14 +77,13 @@ impl Mailbox {
     pub fn on_closed(&self, process: &Process, binding: Option<Binding>) -> Result<(), Error> {
         let id = process.id();
         let Some(binding) = binding else {
-            // One after the other, as each is dropped with the lock open.
-            while self.take_client(|client| client.process == id) {}
+            self.take_clients(|client| client.process == id);
             return Ok(());
         };
         match self.add_client(id, binding.clone()) {
             Err(Error::TooMany) => {
                 // Those that nobody hears of make room.
-                while self.take_client(|client| !client.binding.event().is_heard()) {}
+                self.take_clients(|client| !client.binding.event().is_heard());
                 self.add_client(id, binding)
             }
             result => result,
@@ -91,14 +97,21 @@ impl Mailbox {
             binding.signal();
             return Ok(());
         }
-        let old = state.clients.add(process, binding);
+        let (old, result) = state.clients.add(process, binding);
         drop(state);
-        old.map(drop)
+        drop(old);
+        result
     }
 
-    /// Takes out a binding, if there is one that `is_it`.
-    fn take_client(&self, is_it: impl Fn(&Client) -> bool) -> bool {
-        let taken = self.state.lock().clients.take(is_it);
-        taken.is_some()
+    /// Takes out all bindings that `are_they`.
+    fn take_clients(&self, are_they: impl Fn(&Client) -> bool) {
+        let mut from = 0;
+        loop {
+            // One after the other, as each is dropped with the lock open.
+            let taken = self.state.lock().clients.take(&mut from, &are_they);
+            if taken.is_none() {
+                return;
+            }
+        }
     }
 }
