@@ -333,3 +333,38 @@ fn a_long_chain_of_tables_is_cleared_on_a_short_stack() {
     });
     check.expect("a thread").join().expect("cleared");
 }
+
+#[test]
+fn all_handles_are_found_in_steps_and_no_others() {
+    let (table, thing) = (table(u32::MAX), thing());
+    let mut handles: Vec<_> = (0..500)
+        .map(|_| insert(&table, &thing).expect("room"))
+        .collect();
+    let mut index = 0;
+    handles.retain(|handle| {
+        index += 1;
+        index % 3 != 0 || table.close(*handle).is_err()
+    });
+    for most in [1, 7, 1000] {
+        let (mut from, mut found) = (0, Vec::new());
+        loop {
+            let before = from;
+            let (next, is_more) = table.next(&mut from, most);
+            assert!(from <= before + most, "more than {most} at a time");
+            match next {
+                Some((handle, named)) => {
+                    assert!(Arc::ptr_eq(&named.object.0, &thing.0));
+                    assert_eq!(handle.index() + 1, from);
+                    found.push(handle);
+                }
+                None if is_more => {}
+                None => break,
+            }
+        }
+        assert_eq!(found, handles, "{most} at a time");
+    }
+    assert!(table.next(&mut u32::MAX.clone(), 10).0.is_none());
+    clear(&table);
+    assert!(table.next(&mut 0, u32::MAX).0.is_none());
+    assert_eq!(Arc::count(&thing.0), 1);
+}

@@ -102,6 +102,22 @@ impl Bench {
         let (area, model) = &mut self.areas[index];
         let (used, charged) = (world.used(), world.0.borrow().charged);
         let committed = area.committed();
+        // Who only looks finds the same, and changes nothing.
+        match (area.peek(page), area.locate(page)) {
+            (Ok(frame), Location::Page(key)) => {
+                let wanted = model.content.get(&key).copied().unwrap_or(0);
+                let found = frame.map_or(0, |frame| world.read(frame));
+                prop_assert_eq!(found, wanted, "a look at page {}", page);
+            }
+            (Err(ProvideError::Guard), Location::Guard)
+            | (Err(ProvideError::Beyond), Location::Beyond) => {}
+            (result, location) => prop_assert!(false, "{result:?} for {location:?}"),
+        }
+        let now = world.0.borrow().charged;
+        prop_assert_eq!(
+            (world.used(), now, area.committed()),
+            (used, charged, committed)
+        );
         let access = if write.is_some() {
             Access::Write
         } else {
