@@ -3,6 +3,7 @@
 use core::sync::atomic::Ordering;
 
 use sys::abi::process::{ANY_CPU, EXITED, RUNNING};
+use sys::abi::trace::Action;
 use sys::abi::{Error, Handle, PAGE_SIZE, Rights, area};
 use sys::held::LeakCheck;
 use sys::random::Random;
@@ -73,12 +74,15 @@ pub fn run(context: &Context, wanted: &Wanted) -> Result<bool, Error> {
         left: 0,
     };
     crew.touch_handles()?;
+    crew.touch_machine()?;
     let mut leaks = LeakCheck::new(crew.system);
     for round in 0..=ROUNDS {
         crew.open()?;
         if !crew.round(wanted.calls / (ROUNDS + 1) + 1, wanted.workers)? {
             return Ok(false);
         }
+        // Who listened to the log keeps the event that it was told by.
+        call::system_log_on_record(crew.system, None, 0)?;
         crew.close()?;
         leaks.after_round(context, round);
         log_line!(
@@ -110,6 +114,13 @@ impl Crew<'_> {
             *place = call::handle_duplicate(self.system, Rights::NONE)?;
         }
         handles.into_iter().try_for_each(call::handle_close)
+    }
+
+    /// Makes what the kernel keeps for good as soon as somebody asks for it: the list of devices, and room for events of a trace.
+    fn touch_machine(&self) -> Result<(), Error> {
+        call::system_device(self.system, 0)?;
+        call::system_trace(self.system, Action::Start, "", 64)?;
+        call::system_trace(self.system, Action::Stop, "", 0)
     }
 
     /// Makes what the workers of a round share. What it holds for them, such as room for those who wait, goes with it.
