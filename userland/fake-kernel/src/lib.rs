@@ -13,7 +13,7 @@
 //! ```
 //! use fake_kernel::{Clock, Machine};
 //! use sys::abi::NEVER;
-//! use sys::channel::{Channel, Reader, Writer};
+//! use sys::channel::{Channel, Reader};
 //! use sys::exec::Executor;
 //! use sys::message::Message;
 //! use sys::object::Mailbox;
@@ -30,7 +30,7 @@
 //!         let channel = Channel::with(4096, Some(exec.waiter()?), None)?;
 //!         let reader = channel.reader()?.map(sys::object::Owned::from_raw);
 //!         call.answer(0, reader, &[])?;
-//!         let mut writer = exec.writer(Writer::new(start::own(), channel.writer()?)?)?;
+//!         let mut writer = exec.writer(channel.open_writer()?)?;
 //!         loop {
 //!             exec.sleep(SECOND).await;
 //!             writer.write_all(b"tick ").await?;

@@ -190,6 +190,29 @@ fn a_writer_is_killed() {
     }
 }
 
+/// Whoever has got the other end changes for what the reader waits: the reader takes it from the channel itself.
+#[test]
+fn a_liar_does_not_change_for_what_the_other_side_waits() {
+    let machine = Machine::new();
+    let _test = machine.enter("test");
+    let exec = Executor::new().unwrap();
+    let channel = Channel::with(4096, None, Some(exec.waiter().unwrap())).unwrap();
+    let other = exec.waiter().unwrap();
+    let end = channel.writer().unwrap();
+    let page = sys::object::Borrowed::<sys::object::VmArea>::new(end[1]);
+    let view = page
+        .map_part(0, 4096, sys::abi::area::READ | sys::abi::area::WRITE)
+        .unwrap();
+    // The second line: the reader's position, whether it waits, is closed, its bits.
+    assert!(view.write_u64(64 + 16, other.moved) && view.write_u64(64 + 24, other.moved));
+    let mut reader = exec.reader(channel.open_reader().unwrap()).unwrap();
+    view.write_u64(64 + 16, 1);
+    let mut writer = Writer::new(start::own(), end).unwrap();
+    writer.write_all(b"x", NEVER).unwrap();
+    assert_eq!(exec.run_until(reader.read(&mut [0; 4])), Ok(Ok(1)));
+    exec.forget_waiter(other.moved);
+}
+
 #[test]
 fn a_waiter_with_less_rights_does() {
     let machine = Machine::new();

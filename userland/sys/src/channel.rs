@@ -101,8 +101,8 @@ impl Channel {
     pub fn with(bytes: u64, writer: Option<Waiter>, reader: Option<Waiter>) -> Result<Self, Error> {
         let given = |waiter: Option<Waiter>| waiter.map_or_else(Waiter::new, Ok);
         let channel = Self {
-            ring: VmArea::ring(bytes)?.into_owned(),
-            positions: VmArea::open(PAGE_SIZE)?.into_owned(),
+            ring: VmArea::ring(bytes).and_then(|ring| committed(ring, bytes))?,
+            positions: VmArea::open(PAGE_SIZE).and_then(|page| committed(page, PAGE_SIZE))?,
             writer: given(writer)?,
             reader: given(reader)?,
         };
@@ -145,6 +145,27 @@ impl Channel {
         self.end(Rights::NONE, OWN_EVENT, Rights::SIGNAL)
     }
 
+    /// The end that writes, in this process.
+    ///
+    /// It takes from here for which bits it waits, not from the memory that both sides see: so the other end may have been given away
+    /// already.
+    ///
+    /// # Errors
+    /// As [`writer`](Self::writer) and [`Writer::new`].
+    pub fn open_writer(&self) -> Result<Writer, Error> {
+        let bits = (self.writer.moved, self.writer.closed);
+        Writer::with_bits(crate::start::own(), self.writer()?, bits)
+    }
+
+    /// The end that reads, in this process. As [`open_writer`](Self::open_writer).
+    ///
+    /// # Errors
+    /// As [`reader`](Self::reader) and [`Reader::new`].
+    pub fn open_reader(&self) -> Result<Reader, Error> {
+        let bits = (self.reader.moved, self.reader.closed);
+        Reader::with_bits(crate::start::own(), self.reader()?, bits)
+    }
+
     fn end(&self, ring: Rights, written: Rights, read: Rights) -> Result<[Handle; HANDLES], Error> {
         let ring = ring.union(Rights::MAP_READ).union(Rights::INSPECT);
         let positions = Rights::MAP_READ.union(Rights::MAP_WRITE);
@@ -177,6 +198,12 @@ impl Channel {
         self.page()?.reader().close();
         signal(&self.writer)
     }
+}
+
+/// An area with all its pages: when memory is short, whoever makes the channel is told, and nobody else has an exception later.
+fn committed(area: VmArea, len: u64) -> Result<Owned, Error> {
+    area.commit(0, len)?;
+    Ok(area.into_owned())
 }
 
 fn signal(waiter: &Waiter) -> Result<(), Error> {

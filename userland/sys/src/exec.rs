@@ -114,6 +114,11 @@ impl Executor {
         self.run_until(core::future::poll_fn(|context| self.0.poll_idle(context)))
     }
 
+    /// Drops all tasks. (An executor whose tasks have clones of it is not dropped before they are.)
+    pub fn clear(&self) {
+        self.0.clear();
+    }
+
     /// How many tasks there are.
     pub fn tasks(&self) -> usize {
         self.0.tasks()

@@ -1,7 +1,7 @@
 //! The heap: [`talc`](https://docs.rs/talc) over memory that is mapped when it is needed.
 //!
 //! It takes nothing before its first use. Each time that it needs more it makes an area, at least as large as all it has so far up to
-//! 1 MiB, and maps it; an area in which nothing is left any more is unmapped and given back, but for one. When the machine or the
+//! 256 KiB, with all its pages, and maps it; an area in which nothing is left any more is unmapped and given back, but for one. When the machine or the
 //! process's limit has no more, allocations fail: `try_reserve` and [`try_box`] tell so, and what cannot be told ends the program with
 //! status [`OUT_OF_MEMORY`].
 

@@ -166,6 +166,7 @@ pub mod held;
 #[cfg(not(target_os = "none"))]
 pub mod host;
 pub mod io;
+mod line;
 pub mod log;
 pub mod message;
 pub mod object;
@@ -177,19 +178,23 @@ pub mod thread;
 pub mod time;
 pub mod twin;
 
-use core::fmt;
-
 use abi::log::Level;
 
 pub use abi;
 pub use abi::{Error, Handle, NEVER, Rights};
+pub use line::{Line, Log};
 pub use start::Context;
 
-/// The most bytes of a line of the log.
-pub const LOG_LINE_MAX: usize = abi::LOG_WRITE_MAX;
+/// Bytes that surely fit into one record of the log, whatever the name of the process is.
+const RECORD_TEXT_MAX: usize = abi::log::RECORD_MAX - abi::log::HEAD_SIZE - abi::NAME_MAX;
 
 /// Writes to the log, by a handle of the machine.
-pub(crate) fn log_write(system: Handle, level: Level, text: &[u8]) -> Result<(), Error> {
+pub(crate) fn log_write(system: Handle, level: Level, mut text: &[u8]) -> Result<(), Error> {
+    // The kernel keeps only so much of a line: a longer one becomes several records, rather than to lose its end.
+    while let Some((piece, rest)) = line::split(text, RECORD_TEXT_MAX) {
+        call::system_log_write(system, level, piece)?;
+        text = rest;
+    }
     call::system_log_write(system, level, text)
 }
 
@@ -197,62 +202,6 @@ pub(crate) fn log_write(system: Handle, level: Level, text: &[u8]) -> Result<(),
 pub fn exit(status: u64) -> ! {
     io::finish();
     call::process_exit(status)
-}
-
-/// The log as a text sink, by a handle of the machine; lines longer than a call takes are sent in pieces.
-pub struct Log(pub abi::Handle);
-
-impl fmt::Write for Log {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        while !rest.is_empty() {
-            let mut len = rest.len().min(abi::LOG_WRITE_MAX);
-            while !rest.is_char_boundary(len) {
-                len -= 1;
-            }
-            let (piece, tail) = rest.split_at(len);
-            log_write(self.0, Level::Info, piece.as_bytes()).map_err(|_| fmt::Error)?;
-            rest = tail;
-        }
-        Ok(())
-    }
-}
-
-/// Collects formatted text, so that one line becomes one record of the log.
-pub struct Line {
-    bytes: [u8; abi::LOG_WRITE_MAX],
-    len: usize,
-}
-
-impl Line {
-    /// An empty line.
-    pub const fn new() -> Self {
-        Self {
-            bytes: [0; abi::LOG_WRITE_MAX],
-            len: 0,
-        }
-    }
-
-    /// The text so far.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Write for Line {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = &mut self.bytes[self.len..];
-        let len = text.len().min(room.len());
-        room[..len].copy_from_slice(&text.as_bytes()[..len]);
-        self.len += len;
-        Ok(())
-    }
 }
 
 /// Prints a line to the log of a program that the kernel has started: tests and benchmarks.
@@ -294,7 +243,7 @@ macro_rules! bare_program {
 #[cfg(target_os = "none")]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    use fmt::Write;
+    use core::fmt::Write;
     let mut line = Line::new();
     let _ = write!(line, "panic: {info}");
     if let Some(system) = start::system() {

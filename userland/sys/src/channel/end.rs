@@ -58,7 +58,13 @@ pub struct End {
 }
 
 impl End {
-    pub fn new(own: Handle, handles: [Handle; HANDLES], role: Role) -> Result<Self, Error> {
+    /// `bits` are those for which it waits: of movement, and of the end. None: as the page has them.
+    pub fn new(
+        own: Handle,
+        handles: [Handle; HANDLES],
+        role: Role,
+        bits: Option<(u64, u64)>,
+    ) -> Result<Self, Error> {
         let [ring, positions, written, read] = handles.map(Owned::from_raw);
         let room = room(&ring)?;
         let access = match role {
@@ -73,7 +79,8 @@ impl End {
             Role::Reader => (written, read),
         };
         let (own_side, other_side) = sides(&page, role);
-        let ((moved, closed), (other_moved, other_closed)) = (own_side.bits(), other_side.bits());
+        let (moved, closed) = bits.unwrap_or_else(|| own_side.bits());
+        let (other_moved, other_closed) = other_side.bits();
         // An end may be handed on: it goes on where the one before has stopped.
         let position = own_side.position.load(Ordering::SeqCst);
         Ok(Self {

@@ -16,7 +16,16 @@ impl Writer {
     /// # Errors
     /// As the calls that map areas; `InvalidArgument` for handles of something else. They are closed.
     pub fn new(own: Handle, handles: [Handle; HANDLES]) -> Result<Self, Error> {
-        End::new(own, handles, Role::Writer).map(Self)
+        End::new(own, handles, Role::Writer, None).map(Self)
+    }
+
+    /// As [`new`](Self::new), and waits for these bits.
+    pub(super) fn with_bits(
+        own: Handle,
+        handles: [Handle; HANDLES],
+        bits: (u64, u64),
+    ) -> Result<Self, Error> {
+        End::new(own, handles, Role::Writer, Some(bits)).map(Self)
     }
 
     /// The handles, to be given to another process, which goes on where this has stopped. The channel stays open.

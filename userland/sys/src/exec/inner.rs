@@ -230,6 +230,25 @@ impl Inner {
         }
     }
 
+    /// Drops all tasks, and those that they begin meanwhile.
+    pub fn clear(&self) {
+        let waker = |entry: &Entry| {
+            let is_there = matches!(entry.slot, Slot::Waiting(_));
+            is_there.then(|| Arc::clone(&entry.waker))
+        };
+        loop {
+            let next = self.tasks.borrow().iter().find_map(waker);
+            let Some(waker) = next else { break };
+            self.cancel(&Started { waker });
+        }
+        let mut tasks = self.tasks.borrow_mut();
+        for entry in tasks.iter_mut() {
+            if let Slot::Running { is_cancelled } = &mut entry.slot {
+                *is_cancelled = true;
+            }
+        }
+    }
+
     fn ended(&self) {
         self.count.set(self.count.get() - 1);
         if self.count.get() == 0

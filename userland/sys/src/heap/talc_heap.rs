@@ -15,9 +15,9 @@ use crate::sync::Mutex;
 use crate::{call, start};
 
 /// The least by which the heap grows.
-const LEAST: u64 = 64 * 1024;
+const LEAST: u64 = 32 * 1024;
 /// What it grows by at most, when no more is asked for at once.
-const MOST: u64 = 1024 * 1024;
+const MOST: u64 = 256 * 1024;
 
 /// Bytes that are mapped.
 static MAPPED: AtomicU64 = AtomicU64::new(0);
@@ -48,7 +48,9 @@ unsafe impl Send for Areas {}
 
 fn map(len: u64) -> Option<u64> {
     let new = call::vm_area_create(area::OPEN, len, 0).ok()?;
-    let address = call::process_map(start::own(), new, 0, 0, len, area::READ | area::WRITE);
+    // With its pages: memory that is short is an error here, and an exception when it is touched.
+    let address = call::vm_area_commit(new, 0, len)
+        .and_then(|()| call::process_map(start::own(), new, 0, 0, len, area::READ | area::WRITE));
     // The mapping keeps the area.
     let _ = call::handle_close(new);
     let address = address.ok()?;

@@ -10,7 +10,7 @@ use super::{Read, Write};
 use crate::channel::{Reader, Writer};
 use crate::object::Owned;
 use crate::sync::Mutex;
-use crate::{LOG_LINE_MAX, channel, start};
+use crate::{channel, start};
 
 /// Bytes of output that are kept until a line is complete, and of input that was not asked for yet.
 const KEPT: usize = 1024;
@@ -140,9 +140,7 @@ impl Output {
             None => {
                 let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
                 if let Some(system) = start::system().filter(|_| len != 0) {
-                    for piece in text.chunks(LOG_LINE_MAX) {
-                        crate::log_write(system, Level::Info, piece)?;
-                    }
+                    crate::log_write(system, Level::Info, text)?;
                 }
                 Ok(())
             }

@@ -178,8 +178,8 @@ fn through(exec: &Executor, waits_here: bool) -> Outcome {
     let own = start::own();
     let there = Channel::with(8192, waiter()?, None)?;
     let back = Channel::with(4096, None, waiter()?)?;
-    let mut writer = exec.writer(Writer::new(own, there.writer()?)?)?;
-    let mut reader = exec.reader(Reader::new(own, back.reader()?)?)?;
+    let mut writer = exec.writer(there.open_writer()?)?;
+    let mut reader = exec.reader(back.open_reader()?)?;
     let mut from = Reader::new(own, there.reader()?)?;
     let mut to = Writer::new(own, back.writer()?)?;
     let echo = thread::spawn(move || {
@@ -237,6 +237,86 @@ pub fn channels(_: &Context) -> Outcome {
 
 pub fn foreign_channel(_: &Context) -> Outcome {
     through(&Executor::new()?, false)
+}
+
+/// Tasks that end, are cancelled, cancel themselves, begin others; wakers that are used from other threads, and too late.
+pub fn tasks(_: &Context) -> Outcome {
+    let exec = Executor::new()?;
+    let dropped = Rc::new(Cell::new(0));
+    struct Count(Rc<Cell<u32>>);
+    impl Drop for Count {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let pending = |count: Count| async move {
+        core::future::pending::<()>().await;
+        drop(count);
+    };
+    let task = exec.spawn(pending(Count(Rc::clone(&dropped))));
+    task.cancel();
+    same!(
+        (dropped.get(), exec.tasks(), task.is_finished()),
+        (1, 0, true)
+    );
+    same!(exec.run_until(task)?, None);
+    // One that cancels itself.
+    let own: Rc<RefCell<Option<sys::exec::Task<()>>>> = Rc::default();
+    let (place, count) = (Rc::clone(&own), Count(Rc::clone(&dropped)));
+    *own.borrow_mut() = Some(exec.spawn(async move {
+        if let Some(task) = &*place.borrow() {
+            task.cancel();
+        }
+        pending(count).await;
+    }));
+    exec.run()?;
+    same!(dropped.get(), 2);
+    // A waker in another thread, and one that comes too late.
+    let waker = Rc::new(RefCell::new(None));
+    let (place, is_woken) = (Rc::clone(&waker), Rc::new(Cell::new(false)));
+    let woken = Rc::clone(&is_woken);
+    let task = exec.spawn(core::future::poll_fn(move |context| {
+        if woken.replace(true) {
+            return core::task::Poll::Ready(7);
+        }
+        *place.borrow_mut() = Some(context.waker().clone());
+        core::task::Poll::Pending
+    }));
+    let starter = exec.clone();
+    exec.spawn(async move {
+        starter.yield_now().await;
+        let waker = waker.take();
+        let thread = thread::spawn(move || {
+            time::sleep(3 * MILLISECOND);
+            if let Some(waker) = waker {
+                waker.wake_by_ref();
+                time::sleep(3 * MILLISECOND);
+                waker.wake();
+            }
+        });
+        if let Ok(thread) = thread {
+            let _ = starter.join(thread).await;
+        }
+    });
+    same!(exec.run_until(task)?, Some(7));
+    exec.run()?;
+    // Very many, in places that are used again; and what is left is dropped.
+    for _ in 0..3 {
+        for _ in 0..500 {
+            drop(exec.try_spawn(exec.sleep(MILLISECOND))?);
+        }
+        exec.run()?;
+    }
+    let kept = exec.clone();
+    let count = Count(Rc::clone(&dropped));
+    exec.spawn(async move {
+        kept.sleep(NEVER).await;
+        drop(count);
+    });
+    exec.run_until(exec.sleep(MILLISECOND))?;
+    exec.clear();
+    same!((dropped.get(), exec.tasks()), (3, 0));
+    Ok(())
 }
 
 /// The end of a mailbox is told to all who wait for it.

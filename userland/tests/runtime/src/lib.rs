@@ -36,6 +36,7 @@ pub const EVERYWHERE: &[Test] = &[
     ("exec-answers-later", exec::answers_later),
     ("exec-channels", exec::channels),
     ("exec-foreign-channel", exec::foreign_channel),
+    ("exec-tasks", exec::tasks),
     ("exec-closed", exec::closed),
     ("exec-process-exit", exec::process_exit),
     ("exec-threads", exec::threads),
@@ -43,7 +44,10 @@ pub const EVERYWHERE: &[Test] = &[
     ("exec-runs-out-of-bits", exec::runs_out_of_bits),
 ];
 
+/// What leaves the process with less than before, for the end.
+pub const LAST: &[Test] = &[("heap-at-the-limit", memory::heap_at_the_limit)];
+
 /// All.
 pub fn all() -> impl Iterator<Item = &'static Test> {
-    IN_JSIX.iter().chain(EVERYWHERE)
+    IN_JSIX.iter().chain(EVERYWHERE).chain(LAST)
 }
