@@ -142,7 +142,7 @@ impl Shared {
             if self.clock == Clock::Skipping && self.skip(&mut state, timer) {
                 continue;
             }
-            state = if next == NEVER || self.clock == Clock::Skipping {
+            state = if next == NEVER {
                 self.changed
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner)

@@ -315,11 +315,22 @@ impl Running {
     /// Waits until it has ended; its status. A panic of it goes on here.
     pub fn join(self) -> u64 {
         self.wait_for_end();
-        let status = self.status();
-        if let Ok(Some(panic)) = self.thread.join() {
+        let Self {
+            machine,
+            process,
+            handle,
+            thread,
+        } = self;
+        if let Ok(Some(panic)) = thread.join() {
             resume_unwind(panic);
         }
-        status.unwrap_or(0)
+        drop(handle);
+        let state = machine.0.state();
+        let end = state
+            .processes
+            .get(&process)
+            .and_then(|process| process.end);
+        end.map_or(0, |(_, status)| status)
     }
 
     /// Waits until it has ended, a call as any other for the clock.

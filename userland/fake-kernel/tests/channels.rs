@@ -76,16 +76,20 @@ fn read(mut reader: Reader, steps: &[Step]) -> Result<usize, Error> {
             },
             Step::HandOn => {
                 reader = Reader::new(start::own(), reader.into_handles())?;
-                0
+                // Steps that only hand on would never end.
+                match reader.read(&mut buffer[..1], NEVER)? {
+                    0 => return Ok(at),
+                    count => count,
+                }
             }
-            _ => reader.read(&mut buffer[..1], NEVER)?,
+            _ => match reader.read(&mut buffer[..1], NEVER)? {
+                0 => return Ok(at),
+                count => count,
+            },
         };
         for byte_here in &buffer[..count] {
             assert_eq!(*byte_here, byte(at));
             at += 1;
-        }
-        if count == 0 && matches!(step, Step::Pause) && reader.is_closed() {
-            return Ok(at);
         }
     }
     Ok(at)

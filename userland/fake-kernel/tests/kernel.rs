@@ -313,3 +313,22 @@ fn panics_are_not_lost() {
     let joined = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| process.join()));
     assert!(joined.is_err());
 }
+
+/// Deadlines pass while a thread of the test is busy elsewhere, too.
+#[test]
+fn a_clock_that_skips_goes_on_by_itself() {
+    let machine = Machine::with_clock(Clock::Skipping);
+    let _test = machine.enter("test");
+    let none: [(&'static str, Owned); 0] = [];
+    let sleeper = machine.spawn("sleeper", none, |_| {
+        time::sleep(20_000_000);
+        4
+    });
+    // Not a call of the machine's.
+    let joined = std::thread::spawn(move || sleeper.join()).join();
+    assert_eq!(joined.unwrap(), 4);
+    // And when all wait, an hour costs nothing.
+    let before = std::time::Instant::now();
+    time::sleep(3600 * SECOND);
+    assert!(before.elapsed().as_secs() < 60 && machine.now() > 3600 * SECOND);
+}

@@ -5,6 +5,7 @@
 //!
 //! A program whose output nobody reads any more is ended by `print!` with status [`UNREAD`]; with [`Write`] it sees `PeerClosed`.
 
+mod buffered;
 mod standard;
 
 use alloc::string::String;
@@ -15,6 +16,7 @@ use abi::{Error, NEVER};
 
 use crate::channel::{Reader, Writer};
 
+pub use buffered::{BufReader, LineWriter};
 pub use standard::{Stderr, Stdin, Stdout, finish, stderr, stdin, stdout};
 
 /// The exit status of a program that prints when nobody reads any more.

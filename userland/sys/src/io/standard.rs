@@ -1,19 +1,15 @@
 //! `stdin`, `stdout` and `stderr`.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use abi::log::Level;
 use abi::{Error, NEVER};
 
-use super::{Read, Write};
+use super::{BufReader, LineWriter, Read, Write};
 use crate::channel::{Reader, Writer};
 use crate::object::Owned;
 use crate::sync::Mutex;
 use crate::{channel, start};
-
-/// Bytes of output that are kept until a line is complete, and of input that was not asked for yet.
-const KEPT: usize = 1024;
 
 /// An end that is made when it is used first.
 enum Lazy<T> {
@@ -27,7 +23,7 @@ impl<T> Lazy<T> {
     fn get(
         &mut self,
         name: &str,
-        make: impl FnOnce([abi::Handle; 4]) -> Result<T, Error>,
+        make: impl FnOnce([abi::Handle; channel::HANDLES]) -> Result<T, Error>,
     ) -> Option<&mut T> {
         if let Self::New = self {
             let handles: [Option<Owned>; channel::HANDLES] =
@@ -42,34 +38,45 @@ impl<T> Lazy<T> {
     }
 }
 
-struct Input {
-    reader: Lazy<Reader>,
-    kept: [u8; KEPT],
-    /// Which of those were not asked for yet.
-    from: usize,
-    to: usize,
-}
+/// What is read; without it there is nothing.
+struct Input(Lazy<Reader>);
 
-static INPUT: Mutex<Input> = Mutex::new(Input {
-    reader: Lazy::New,
-    kept: [0; KEPT],
-    from: 0,
-    to: 0,
-});
-
-impl Input {
-    /// What is there, at least one byte; nothing at the end.
-    fn fill(&mut self) -> Result<&[u8], Error> {
-        if self.from == self.to {
-            (self.from, self.to) = (0, 0);
-            let own = start::own();
-            if let Some(reader) = self.reader.get("stdin", |end| Reader::new(own, end)) {
-                self.to = reader.read(&mut self.kept, NEVER)?;
-            }
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
+        let open = |end| Reader::new(start::own(), end);
+        match self.0.get("stdin", open) {
+            Some(reader) => reader.read(buffer, NEVER),
+            None => Ok(0),
         }
-        Ok(self.kept.get(self.from..self.to).unwrap_or_default())
     }
 }
+
+/// What is written to; without it the log, if there is one.
+struct Output(Lazy<Writer>);
+
+impl Output {
+    fn writer(&mut self) -> Option<&mut Writer> {
+        let open = |end| Writer::new(start::own(), end);
+        self.0.get("stdout", open)
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        if let Some(writer) = self.writer() {
+            return writer.write(bytes, NEVER);
+        }
+        if let Some(system) = start::system() {
+            let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+            crate::log_write(system, Level::Info, text)?;
+        }
+        Ok(bytes.len())
+    }
+}
+
+static INPUT: Mutex<BufReader<Input>> = Mutex::new(BufReader::new(Input(Lazy::New)));
+static OUTPUT: Mutex<LineWriter<Output>> = Mutex::new(LineWriter::new(Output(Lazy::New)));
+static ERRORS: Mutex<Lazy<Writer>> = Mutex::new(Lazy::New);
 
 /// What the program is given to read. Without it there is nothing to read.
 #[derive(Clone, Copy, Debug)]
@@ -86,94 +93,13 @@ impl Stdin {
     /// # Errors
     /// `OutOfMemory`; as [`Reader::read`].
     pub fn read_line(self, line: &mut String) -> Result<usize, Error> {
-        let mut bytes = Vec::new();
-        let mut input = INPUT.lock();
-        loop {
-            let there = input.fill()?;
-            let end = there.iter().position(|byte| *byte == b'\n');
-            let count = end.map_or(there.len(), |end| end + 1);
-            bytes.try_reserve(count).map_err(|_| Error::OutOfMemory)?;
-            bytes.extend_from_slice(there.get(..count).unwrap_or_default());
-            input.from += count;
-            if end.is_some() || count == 0 {
-                line.push_str(&String::from_utf8_lossy(&bytes));
-                return Ok(bytes.len());
-            }
-        }
+        INPUT.lock().read_line(line)
     }
 }
 
 impl Read for Stdin {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-        let mut input = INPUT.lock();
-        let count = input.fill()?.read(buffer)?;
-        input.from += count;
-        Ok(count)
-    }
-}
-
-struct Output {
-    writer: Lazy<Writer>,
-    kept: [u8; KEPT],
-    len: usize,
-}
-
-static OUTPUT: Mutex<Output> = Mutex::new(Output {
-    writer: Lazy::New,
-    kept: [0; KEPT],
-    len: 0,
-});
-static ERRORS: Mutex<Lazy<Writer>> = Mutex::new(Lazy::New);
-
-impl Output {
-    fn writer(&mut self) -> Option<&mut Writer> {
-        let own = start::own();
-        self.writer.get("stdout", |end| Writer::new(own, end))
-    }
-
-    fn send(&mut self) -> Result<(), Error> {
-        let len = core::mem::take(&mut self.len);
-        let kept = self.kept;
-        let bytes = kept.get(..len).unwrap_or_default();
-        match self.writer() {
-            Some(writer) => writer.write_all(bytes, NEVER),
-            None => {
-                let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-                if let Some(system) = start::system().filter(|_| len != 0) {
-                    crate::log_write(system, Level::Info, text)?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Keeps the bytes, and sends what is complete.
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let end = bytes.iter().rposition(|byte| *byte == b'\n');
-        let (lines, rest) = bytes.split_at(end.map_or(0, |end| end + 1));
-        if !lines.is_empty() {
-            self.keep(lines)?;
-            self.send()?;
-        }
-        self.keep(rest)
-    }
-
-    fn keep(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
-        while !bytes.is_empty() {
-            let free = self.kept.get_mut(self.len..).unwrap_or_default();
-            if free.is_empty() {
-                self.send()?;
-                continue;
-            }
-            let count = free.len().min(bytes.len());
-            let (now, later) = bytes.split_at(count);
-            for (place, byte) in free.iter_mut().zip(now) {
-                *place = *byte;
-            }
-            self.len += count;
-            bytes = later;
-        }
-        Ok(())
+        INPUT.lock().read(buffer)
     }
 }
 
@@ -190,18 +116,17 @@ pub fn stdout() -> Stdout {
 impl Stdout {
     /// Whether the program was given one.
     pub fn is_given(self) -> bool {
-        OUTPUT.lock().writer().is_some()
+        OUTPUT.lock().get_mut().writer().is_some()
     }
 }
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        OUTPUT.lock().put(bytes)?;
-        Ok(bytes.len())
+        OUTPUT.lock().write(bytes)
     }
 
     fn flush(&mut self) -> Result<(), Error> {
-        OUTPUT.lock().send()
+        OUTPUT.lock().flush()
     }
 }
 
@@ -216,25 +141,22 @@ pub fn stderr() -> Stderr {
 
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
-        let own = start::own();
-        let mut errors = ERRORS.lock();
-        match errors.get("stderr", |end| Writer::new(own, end)) {
-            Some(writer) => writer.write(bytes, NEVER),
-            None => {
-                let mut output = OUTPUT.lock();
-                output.put(bytes)?;
-                // To a log only whole lines.
-                if output.writer().is_some() {
-                    output.send()?;
-                }
-                Ok(bytes.len())
-            }
+        let open = |end| Writer::new(start::own(), end);
+        if let Some(writer) = ERRORS.lock().get("stderr", open) {
+            return writer.write(bytes, NEVER);
         }
+        let mut output = OUTPUT.lock();
+        let count = output.write(bytes)?;
+        // To a log only whole lines.
+        if output.get_mut().writer().is_some() {
+            output.flush()?;
+        }
+        Ok(count)
     }
 }
 
 /// Sends what is kept back, at the end of a program.
 pub fn finish() {
     // There is nobody to tell.
-    let _ = OUTPUT.lock().send();
+    let _ = OUTPUT.lock().flush();
 }
