@@ -15,6 +15,7 @@ mod cell;
 mod font;
 mod grid;
 mod history;
+mod joiner;
 mod keys;
 mod pace;
 mod palette;

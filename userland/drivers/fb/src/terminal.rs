@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use vte::Parser;
 
 use crate::cell::Cell;
+use crate::joiner::Joiner;
 use crate::keys::Scroll;
 use crate::screen::Screen;
 
@@ -32,6 +33,7 @@ pub struct Cursor {
 
 /// A terminal as xterm is one.
 pub struct Terminal {
+    joiner: Joiner,
     parser: Parser,
     screen: Screen,
 }
@@ -40,6 +42,7 @@ impl Terminal {
     /// An empty one, of two columns at least and one row; `None` when memory is short.
     pub fn new(columns: usize, rows: usize) -> Option<Self> {
         Some(Self {
+            joiner: Joiner::default(),
             parser: Parser::new(),
             screen: Screen::new(columns, rows)?,
         })
@@ -52,7 +55,12 @@ impl Terminal {
 
     /// Takes bytes that a program has written. They may be cut anywhere.
     pub fn advance(&mut self, bytes: &[u8]) {
-        self.parser.advance(&mut self.screen, bytes);
+        let Self {
+            joiner,
+            parser,
+            screen,
+        } = self;
+        joiner.join(bytes, |piece| parser.advance(screen, piece));
     }
 
     /// What the terminal has to say to the program: it is sent as if it were typed.
@@ -100,6 +108,7 @@ impl Terminal {
 
     /// For a new session: forgets half of a sequence, modes and looks, and begins a new line if something stands in this one. What is on the screen stays.
     pub fn begin_session(&mut self) {
+        self.joiner = Joiner::default();
         self.parser = Parser::new();
         self.screen.soft_reset();
         self.screen.set_view(0);

@@ -325,6 +325,16 @@ fn marks_join_the_character_before() {
     assert_eq!(shown("\u{301}"), (String::new(), (0, 0)));
 }
 
+/// The parser lost the line feed.
+#[test]
+fn what_follows_a_character_that_was_cut_is_not_lost() {
+    let mut terminal = Terminal::new(10, 5).unwrap();
+    for piece in [&b"\xc3"[..], b"\xa9\n\xaa"] {
+        terminal.advance(piece);
+    }
+    assert_eq!(terminal.text(), "é\n \u{fffd}\n\n\n\n");
+}
+
 #[test]
 fn half_of_a_wide_character_is_none() {
     assert_eq!(shown("漢字\x1b[2Gx").0, " x字");

@@ -2,4 +2,5 @@
 
 mod keys;
 mod model;
+mod service;
 mod start;
