@@ -2,10 +2,10 @@
 
 use alloc::vec::Vec;
 
+use crate::{Content, Number};
 use abi::{PAGE_SIZE, Rights, area};
 use protocols::Fault;
 use sys::object::VmArea;
-use tmpfs::{Content, Number};
 
 /// How long a client may take from getting an area to mapping it, in nanoseconds, before it may be taken back.
 const GRACE_NS: u64 = 1_000_000_000;

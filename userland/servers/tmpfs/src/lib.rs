@@ -1,8 +1,9 @@
-//! Files in memory: what `srv.tmpfs` keeps and decides. Plain data, tested on the host; `main.rs` receives and answers.
+//! Files in memory: what `srv.tmpfs` keeps, decides and answers.
 //!
 //! - [`Tree`]: directories and files by numbers, within limits.
 //! - [`Content`]: the bytes of a file, in pages; where nothing was written there is no page.
 //! - [`Service`]: requests in, answers out; files that are open.
+//! - [`server`]: receives, and answers.
 
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
@@ -10,6 +11,8 @@
 extern crate alloc;
 
 mod content;
+mod lent;
+pub mod server;
 mod service;
 #[cfg(test)]
 mod tests;
