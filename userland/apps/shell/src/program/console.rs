@@ -18,6 +18,8 @@ use super::input::StandardInput;
 pub const MOVED: u64 = 1;
 /// Bit of the shell's event: a program has ended.
 pub const ENDED: u64 = 2;
+/// Bit of the shell's event: a thread of a program has faulted.
+pub const FAULTED: u64 = 8;
 /// How the names of terminals' services begin.
 const PREFIX: &str = "terminal.";
 /// So many bytes may wait for the terminal before programs wait.

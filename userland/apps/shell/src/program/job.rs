@@ -24,8 +24,14 @@ const TYPED_MAX: usize = 64 * 1024;
 pub struct Member {
     /// Its name.
     pub name: String,
+    /// The path of its file.
+    pub program: String,
+    /// What was added to the addresses of that.
+    pub bias: u64,
     /// Its process.
     pub process: Process,
+    /// A fault of it was told.
+    pub is_reported: bool,
     /// What it reads from: its end is closed when it has ended.
     pub input: Option<Rc<Channel>>,
     /// What it writes to, likewise.
@@ -47,8 +53,10 @@ impl Member {
             RUNNING => return false,
             EXITED => self.status = Some(info.status),
             _ => {
-                let text = format!("6s: {}: ended by exception {}\n", self.name, info.status);
-                console.print(text.as_bytes());
+                if !self.is_reported {
+                    let text = format!("6s: {}: ended by exception {}\n", self.name, info.status);
+                    console.print(text.as_bytes());
+                }
                 self.status = Some(FAULT_BASE + info.status);
             }
         }

@@ -10,12 +10,12 @@ use files::{FileError, How, Kind};
 use shell::expand;
 use shell::grants::{self, Grant};
 use shell::syntax::{Command, Pipeline, Redirect, RedirectKind};
-use spawn::Builder;
+use spawn::{Builder, Child};
 use sys::channel::{Channel, Reader, Writer};
-use sys::object::{Owned, Process, Thread};
+use sys::object::{Owned, Thread};
 
 use super::builtins;
-use super::console::ENDED;
+use super::console::{ENDED, FAULTED};
 use super::input::waiter;
 use super::job::{Job, Keyboard, Member};
 use super::pump::{Pump, Sink, Source};
@@ -25,12 +25,23 @@ use super::shell::Shell;
 const PIPE_ROOM: u64 = 16 * 1024;
 /// Bytes of a channel between a program and the shell.
 const ROOM: u64 = 4096;
+/// The program of this shell.
+const SHELL: &str = "/boot/bin/6s";
 /// The status of a job that was stopped.
 pub const STOPPED: u64 = 148;
 /// The status when a command is not there.
 const NOT_FOUND: u64 = 127;
 /// The status when a command cannot be started.
 const NOT_STARTED: u64 = 126;
+
+/// A program that was found.
+struct Program {
+    /// Its file.
+    bytes: Vec<u8>,
+    path: String,
+    /// For the shell: the script that it is to run.
+    script: Option<String>,
+}
 
 /// What a command reads.
 enum Feed {
@@ -198,7 +209,7 @@ impl Shell {
         }
 
         let name = name.clone();
-        let (program, script) = self.find(&name)?;
+        let program = self.find(&name)?;
         let cannot = |error: Error| (format!("{name}: no channel: {error}"), NOT_STARTED);
         let mut streams = Streams::default();
         let mut pumps = Vec::new();
@@ -248,20 +259,17 @@ impl Shell {
         }
         let arguments = words.get(1..).unwrap_or_default();
         let environment = self.environment(command);
-        let process = self
-            .spawn(
-                &name,
-                &program,
-                script.as_deref(),
-                arguments,
-                &environment,
-                &streams,
-            )
+        let child = self
+            .spawn(&name, &program, arguments, &environment, &streams)
             .map_err(|text| (text, NOT_STARTED))?;
+        let bias = child.bias();
         job.pumps.extend(pumps);
         job.members.push(Member {
             name,
-            process,
+            program: program.path,
+            bias,
+            process: child.into_process(),
+            is_reported: false,
             input: streams.input,
             outputs: streams.output.into_iter().chain(streams.error).collect(),
             status: None,
@@ -297,7 +305,7 @@ impl Shell {
     }
 
     /// The program of a command; for a script that is the shell, and the script's path.
-    fn find(&self, name: &str) -> Result<(Vec<u8>, Option<String>), (String, u64)> {
+    fn find(&self, name: &str) -> Result<Program, (String, u64)> {
         let paths: Vec<String> = match name.contains('/') {
             true => Vec::from([String::from(name)]),
             false => {
@@ -319,11 +327,19 @@ impl Shell {
             let bytes = self.files.read(&path);
             let bytes = bytes.map_err(|error| (format!("{error}"), NOT_STARTED))?;
             if bytes.starts_with(b"\x7fELF") {
-                return Ok((bytes, None));
+                return Ok(Program {
+                    bytes,
+                    path,
+                    script: None,
+                });
             }
-            let shell = self.files.read("/boot/bin/6s");
+            let shell = self.files.read(SHELL);
             let shell = shell.map_err(|error| (format!("{error}"), NOT_STARTED))?;
-            return Ok((shell, Some(path)));
+            return Ok(Program {
+                bytes: shell,
+                path: SHELL.into(),
+                script: Some(path),
+            });
         }
         Err((format!("{name}: there is no such command"), NOT_FOUND))
     }
@@ -332,12 +348,12 @@ impl Shell {
     fn spawn(
         &self,
         name: &str,
-        program: &[u8],
-        script: Option<&str>,
+        program: &Program,
         arguments: &[String],
         environment: &[(String, String)],
         streams: &Streams,
-    ) -> Result<Process, String> {
+    ) -> Result<Child, String> {
+        let script = program.script.as_deref();
         let own_name = match script {
             Some(_) => "6s",
             None => files::path::name(name),
@@ -347,7 +363,7 @@ impl Shell {
             None => grants::PLAIN,
             Some(_) => grants::of("6s"),
         };
-        let mut builder = Builder::new(own_name, program);
+        let mut builder = Builder::new(own_name, &program.bytes);
         builder = builder.arguments(script);
         builder = builder.arguments(arguments.iter().map(String::as_str));
         for (name, value) in environment {
@@ -367,9 +383,10 @@ impl Shell {
         if let Some(channel) = &streams.error {
             builder = builder.bundle("stderr", ends(channel.writer().map_err(no_end)?));
         }
-        builder = builder.on_exit(&self.event, ENDED);
-        let child = builder.spawn().map_err(|error| format!("{error}"))?;
-        Ok(child.into_process())
+        let builder = builder
+            .on_exit(&self.event, ENDED)
+            .on_exception(&self.event, FAULTED);
+        builder.spawn().map_err(|error| format!("{error}"))
     }
 
     /// The handles that a grant means.

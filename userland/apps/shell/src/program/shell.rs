@@ -11,10 +11,11 @@ use ipc::Directory;
 use shell::editor::{Editor, Event as EditorEvent};
 use shell::expand::World;
 use shell::variables::Variables;
+use spawn::report::{Crash, Symbols};
 use sys::Context;
 use sys::object::{Event, Owned};
 
-use super::console::{Console, ENDED, Input, MOVED};
+use super::console::{Console, ENDED, FAULTED, Input, MOVED};
 use super::job::{INTERRUPTED, Job, Wish};
 
 /// Bit of the shell's event: it shall look for its terminal again.
@@ -157,7 +158,37 @@ impl Shell {
     pub fn wait(&mut self) {
         let until = self.console.retry_at();
         // At the time it is looked again.
-        let _ = self.event.wait(MOVED | ENDED | LOOK, until);
+        let bits = self.event.wait(MOVED | ENDED | FAULTED | LOOK, until);
+        if bits.is_ok_and(|bits| bits & FAULTED != 0) {
+            self.report_faults();
+        }
+    }
+
+    /// Tells why programs have faulted, and lets them end.
+    fn report_faults(&mut self) {
+        let mut texts = Vec::new();
+        for member in self.jobs.iter_mut().flat_map(|job| &mut job.members) {
+            while let Ok(crash) = Crash::read(&member.process, member.bias) {
+                // Names of functions, if the file is still there and has them.
+                let file = self.files.read(&member.program).unwrap_or_default();
+                let symbols = Symbols::new(&file);
+                texts.push(format!("{}\n", crash.with(symbols.as_ref())));
+                member.is_reported = true;
+                if crash.end(&member.process).is_err() {
+                    break;
+                }
+            }
+        }
+        if self.is_editing {
+            self.console.hold();
+        }
+        for text in texts {
+            self.console.print(text.as_bytes());
+        }
+        let held = self.console.take_held();
+        if !held.is_empty() {
+            self.show_between(&held);
+        }
     }
 
     /// Shows what programs write while a line is edited.
