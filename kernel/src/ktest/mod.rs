@@ -38,9 +38,10 @@ macro_rules! check {
 }
 use check;
 
-/// The tests, in order. The first takes what later ones need for good: stacks, places in run queues.
+/// The tests, in order. The first ones take what later ones need for good: stacks, places in run queues, the list of devices.
 const TESTS: &[Test] = &[
     ("threads/stacks-return", threads::stacks_return),
+    ("firmware/panic-is-contained", firmware::panic_is_contained),
     ("smp/all-online", smp::all_online),
     ("smp/same-control-registers", smp::same_control_registers),
     ("pages/rights", pages::rights),
@@ -73,7 +74,6 @@ const TESTS: &[Test] = &[
     ("process/nothing-is-lost", process::nothing_is_lost),
     ("nmi/user-and-kernel", nmi::user_and_kernel),
     ("firmware/s5", firmware::s5),
-    ("firmware/panic-is-contained", firmware::panic_is_contained),
 ];
 
 /// Runs all tests; returns the number that failed.

@@ -75,7 +75,7 @@ pub fn devices(env: &Env<'_>) -> Outcome {
 }
 
 /// Bytes of a trace.
-const TRACE_MAX: usize = 24 * 1024;
+const TRACE_MAX: usize = 16 * 1024;
 
 /// Reads what was recorded in pieces of so many bytes; returns how many bytes there are.
 fn read(env: &Env<'_>, room: usize, into: &mut [u8; TRACE_MAX]) -> Result<usize, Failed> {
@@ -100,7 +100,7 @@ fn read(env: &Env<'_>, room: usize, into: &mut [u8; TRACE_MAX]) -> Result<usize,
 
 /// A trace is begun, ended and read; however small the pieces, it is the same.
 pub fn trace(env: &Env<'_>) -> Outcome {
-    let begin = |kinds| call::system_trace(env.system, Action::Start, kinds, 64);
+    let begin = |kinds| call::system_trace(env.system, Action::Start, kinds, 32);
     let end = || call::system_trace(env.system, Action::Stop, "", 0);
     let none = || call::system_trace_read(env.system, BEGIN, &mut [0; 4096]);
     same!(env, end(), Err(Error::NotReady), "nothing to end");
@@ -120,7 +120,7 @@ pub fn trace(env: &Env<'_>) -> Outcome {
         end().must(env, "end")?;
         let len = read(env, 4096, &mut first)?;
         check!(env, first.starts_with(b"jsix trace"), "how it begins");
-        check!(env, len > 400, "{len} bytes in round {round}");
+        check!(env, len > 200, "{len} bytes in round {round}");
         let again = read(env, 128, &mut second)?;
         // The times of reading are in it: of processors at their begin, and at the end.
         check!(env, again.abs_diff(len) < 200, "{again} bytes, then {len}");
