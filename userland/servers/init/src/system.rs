@@ -9,6 +9,8 @@ mod grants;
 mod life;
 mod requests;
 mod serve_files;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;

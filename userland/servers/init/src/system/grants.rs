@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use abi::device::DeviceResource;
 use abi::resource::{LINES, MEMORY, PORTS};
-use abi::{Error, PAGE_SIZE, Rights, power};
+use abi::{Error, Handle, PAGE_SIZE, Rights, power};
 use sys::Context;
 use sys::object::{Borrowed, Owned, Resource, System};
 
@@ -29,13 +29,17 @@ pub struct Machine {
 pub type Named = Vec<(String, Owned)>;
 
 impl Machine {
-    /// From what this process was given.
+    /// From what this process was given, by names or by the kernel. It is used to the end.
     pub fn of(context: &Context) -> Self {
+        let given = |name: &str, number: Option<Handle>| {
+            let by_name = context.handle(name).map(Owned::into_raw);
+            by_name.or(number)
+        };
         Self {
-            system: context.system().map(Borrowed::new),
-            memory: context.memory().map(Borrowed::new),
-            ports: context.ports().map(Borrowed::new),
-            lines: context.lines().map(Borrowed::new),
+            system: given("system", context.system()).map(Borrowed::new),
+            memory: given("memory", context.memory()).map(Borrowed::new),
+            ports: given("ports", context.ports()).map(Borrowed::new),
+            lines: given("lines", context.lines()).map(Borrowed::new),
         }
     }
 
