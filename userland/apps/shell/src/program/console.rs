@@ -142,6 +142,11 @@ impl Console {
         }
     }
 
+    /// Whether it is a terminal that is not there.
+    pub fn is_away(&self) -> bool {
+        matches!(self.kind, Kind::Terminal { attached: None, .. })
+    }
+
     /// Until when to wait at most for something to happen.
     pub fn retry_at(&self) -> u64 {
         match &self.kind {

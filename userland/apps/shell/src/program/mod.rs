@@ -106,6 +106,7 @@ pub fn main(context: &Context) -> u64 {
         Ok(shell) => shell,
         Err(error) => return complain(&error),
     };
+    shell.begin();
     let status = match (options.line, script) {
         (Some(line), _) => shell.run_text("-c", line),
         (None, Some(file)) => shell.run_file(&file),

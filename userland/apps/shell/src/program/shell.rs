@@ -20,6 +20,8 @@ use super::job::{INTERRUPTED, Job, Wish};
 
 /// Bit of the shell's event: it shall look for its terminal again.
 const LOOK: u64 = 4;
+/// How long the terminal is waited for at first, in nanoseconds.
+const PATIENCE_NS: u64 = 5_000_000_000;
 /// How long the last output may take when the shell ends, in nanoseconds.
 const FINISH_NS: u64 = 2_000_000_000;
 
@@ -94,8 +96,9 @@ impl Shell {
             }
         }
         let resource = |name: &str, given: Option<abi::Handle>| {
-            let given = given.map(Owned::from_raw);
-            context.handle(name).or(given)
+            // What the kernel gave has no name; what has one is the same handle, and must have one owner.
+            let named = context.handle(name);
+            named.or_else(|| given.map(Owned::from_raw))
         };
         let machine = Machine {
             system: resource("system", context.system()),
@@ -331,11 +334,24 @@ impl Shell {
         status
     }
 
+    /// Waits a while for the terminal, so that programs are told how large it is.
+    pub fn begin(&mut self) {
+        let until = sys::time::after(PATIENCE_NS);
+        while self.console.is_away() && sys::time::now() < until {
+            if !self.turn() {
+                self.wait();
+            }
+        }
+    }
+
     /// Sends what is still to be shown.
     pub fn finish(&mut self) {
-        let until = sys::call::clock_read().saturating_add(FINISH_NS);
-        while !self.console.is_flushed() && sys::call::clock_read() < until {
+        let until = sys::time::after(FINISH_NS);
+        while !self.console.is_flushed() && sys::time::now() < until {
+            self.console.attach(&self.event);
             if !self.console.flush() {
+                let until = until.min(self.console.retry_at());
+                // At the time it is looked again.
                 let _ = self.event.wait(MOVED | ENDED, until);
             }
         }

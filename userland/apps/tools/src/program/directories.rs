@@ -66,6 +66,13 @@ pub const COMMANDS: &[Entry] = &[
         &[],
         touch,
     ),
+    entry(
+        "cmp",
+        "says whether two files are the same, and if not, where they differ first",
+        "FILE OTHER",
+        &[],
+        cmp,
+    ),
 ];
 
 fn text(error: FileError) -> Failed {
@@ -299,4 +306,27 @@ fn touch(tool: &mut Tool<'_>, given: &Given) -> Result<u64, Failed> {
         }
     }
     Ok(tool.status)
+}
+
+fn cmp(tool: &mut Tool<'_>, given: &Given) -> Result<u64, Failed> {
+    let [one, other] = given.arguments.as_slice() else {
+        return Err("two files are needed".into());
+    };
+    let files = tool.files()?;
+    let bytes = files.read(one).map_err(text)?;
+    let others = files.read(other).map_err(text)?;
+    if bytes == others {
+        return Ok(0);
+    }
+    let same = bytes
+        .iter()
+        .zip(&others)
+        .take_while(|(one, other)| one == other);
+    let (same, line) = same.fold((0, 1), |(same, line), (byte, _)| {
+        (same + 1, line + u64::from(*byte == b'\n'))
+    });
+    tool.out.line(&format!(
+        "{one} {other}: they differ at byte {same}, line {line}"
+    ))?;
+    Ok(1)
 }
