@@ -48,6 +48,9 @@ impl Kernel for Hook {
             let arguments = decode::decode(&state, caller, number.call(), words)?;
             calls::dispatch(&shared, state, caller, number, &arguments)
         };
+        if let (Sysno::FutexWake, Ok(woken)) = (number, result) {
+            shared.wake_elsewhere(words[0], words[1].saturating_sub(woken));
+        }
         // A process that has ended meanwhile does not see what came of it.
         if !Shared::is_alive(&shared.state(), caller) {
             return Err(leave());

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use abi::process::EXITED;
@@ -36,6 +36,9 @@ pub trait Ports: Send {
     /// Writes so many bytes to a port.
     fn write(&mut self, port: u16, bytes: u8, value: u32);
 }
+
+/// All machines of the test's program.
+static MACHINES: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 /// What all who run on a machine share.
 pub struct Shared {
@@ -75,14 +78,41 @@ impl Shared {
             handle_limit: 65536,
             ..State::default()
         };
-        Arc::new(Self {
+        let shared = Arc::new(Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
             clock,
             start: Instant::now(),
             inject: Mutex::new(None),
             ports: Mutex::new(None),
-        })
+        });
+        let mut all = MACHINES.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|machine| machine.strong_count() != 0);
+        all.push(Arc::downgrade(&shared));
+        drop(all);
+        shared
+    }
+
+    /// Wakes threads of other machines that wait for a word: a static of the test's program is the same for all.
+    pub fn wake_elsewhere(&self, address: u64, mut most: u64) {
+        let all = MACHINES
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        for machine in all.iter().filter_map(Weak::upgrade) {
+            if most == 0 {
+                return;
+            }
+            if std::ptr::eq(&*machine, self) {
+                continue;
+            }
+            let mut state = machine.state();
+            let woken = state.wake((0, address), most);
+            if woken != 0 {
+                machine.touch(&mut state);
+                most -= woken;
+            }
+        }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

@@ -337,4 +337,18 @@ impl State {
         }
         next
     }
+
+    /// Wakes at most so many of the threads that wait for a word; how many it were.
+    pub fn wake(&mut self, word: (Id, u64), most: u64) -> u64 {
+        let mut woken = 0;
+        let waiting = self.futexes.iter_mut();
+        for waiting in waiting.filter(|waiting| waiting.word == word && !waiting.is_woken) {
+            if woken == most {
+                break;
+            }
+            waiting.is_woken = true;
+            woken += 1;
+        }
+        woken
+    }
 }

@@ -125,18 +125,15 @@ pub fn futex_call(state: &mut State, number: Sysno, words: [u64; 6]) -> Outcome 
         }
         _ => return Err(Error::NotSupported),
     };
-    let (mut woken, mut requeued) = (0, 0);
-    for waiting in &mut state.futexes {
-        if waiting.word != from || waiting.is_woken {
-            continue;
+    let woken = state.wake(from, wake);
+    let mut requeued = 0;
+    let left = state.futexes.iter_mut();
+    for waiting in left.filter(|waiting| waiting.word == from && !waiting.is_woken) {
+        if requeued == moved {
+            break;
         }
-        if woken < wake {
-            waiting.is_woken = true;
-            woken += 1;
-        } else if requeued < moved {
-            waiting.word = to;
-            requeued += 1;
-        }
+        waiting.word = to;
+        requeued += 1;
     }
     Ok(Done::Value(woken + requeued))
 }
