@@ -1061,8 +1061,9 @@ static inline jsix_error jsix_system_device(jsix_handle system, uint64_t index, 
     return jsix_syscall(JSIX_CALL_SYSTEM_DEVICE, system, index, (uint64_t)place, 0, 0, 0, 0);
 }
 
-/* Begins or ends to record what the processors do. kinds is a list as on the kernel's command line; empty for
-   all. events is how many each processor keeps; 0 for the usual number. Both count for START only. */
+/* Begins to record what the processors do, and forgets what was recorded before, or ends to. kinds is a list
+   as on the kernel's command line; empty for all. events is how many each processor keeps; 0 for the usual
+   number. It counts when a processor records for the first time. NotReady when there is nothing to end. */
 static inline jsix_error jsix_system_trace(
     jsix_handle system,
     uint64_t action,
