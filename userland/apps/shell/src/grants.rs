@@ -12,6 +12,7 @@
 //! | `services` | and `services` | | |
 //! | `poweroff reboot` | and `power` | | |
 //! | `test stress fuzz bench abi crash` | the same | all | memory, ports, lines |
+//! | `test-services` | and `logger`, `terminal.*` | | |
 //! | `6s` | all | all | all |
 
 use abi::Rights;
@@ -52,6 +53,7 @@ pub fn of(command: &str) -> Grant {
             has_resources: true,
             ..PLAIN
         },
+        "test-services" => services(&["files.*", "clock", "logger", "terminal.*"]),
         "6s" => Grant {
             services: &["*"],
             system: Rights::ALL,
