@@ -8,7 +8,7 @@ use ipc::{Directory, Failure};
 use protocols::{Fault, Protocol};
 use sys::object::{Mailbox, Owned};
 use sys::time::SECOND;
-use sys::{Context, println};
+use sys::{Context, call, println};
 
 use crate::own::Own;
 
@@ -62,16 +62,31 @@ enum Services {
 /// What tests have.
 pub struct Env {
     services: Services,
+    /// The machine, if the kernel's consoles are this program's.
+    system: Option<Owned>,
 }
 
 impl Env {
     /// By what the program was given.
     pub fn new(context: &Context) -> Result<Self, abi::Error> {
-        let services = match Directory::of(context) {
-            Some(directory) => Services::Directory(directory),
-            None => Services::Own(Own::new(context)?),
+        let (services, system) = match Directory::of(context) {
+            Some(directory) => (Services::Directory(directory), None),
+            None => {
+                let system = context.system().ok_or(abi::Error::NotReady)?;
+                let system = call::handle_duplicate(system, abi::Rights::CONSOLE)?;
+                let services = Services::Own(Own::new(context)?);
+                (services, Some(Owned::from_raw(system)))
+            }
         };
-        Ok(Self { services })
+        Ok(Self { services, system })
+    }
+
+    /// Says where the kernel shows its log. With services, that is theirs.
+    pub fn show(&self, consoles: u64) {
+        if let Some(system) = &self.system {
+            // It can: the right is there.
+            let _ = call::system_set_console(system.handle(), consoles);
+        }
     }
 
     /// A service; a test is left out without it.

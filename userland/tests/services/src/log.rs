@@ -31,26 +31,20 @@ const BITS: (u64, u64) = (1, 2);
 const WRITERS: usize = 4;
 const LINES: usize = 25_000;
 
-/// While this is there, the kernel shows nothing on its consoles, if they are this program's to switch: they are slow.
-struct Quiet;
+/// While this is there, the kernel shows nothing on its consoles, if they are this program's to switch: they are slow. Afterwards it shows the log
+/// where the test's own lines go.
+struct Quiet<'a>(&'a Env);
 
-impl Quiet {
-    fn new() -> Self {
-        Self::show(0);
-        Self
-    }
-
-    fn show(consoles: u64) {
-        if let Some(system) = sys::start::system() {
-            // Who may not has none to wait for.
-            let _ = sys::call::system_set_console(system, consoles);
-        }
+impl<'a> Quiet<'a> {
+    fn new(env: &'a Env) -> Self {
+        env.show(0);
+        Self(env)
     }
 }
 
-impl Drop for Quiet {
+impl Drop for Quiet<'_> {
     fn drop(&mut self) {
-        Self::show(abi::console::SERIAL | abi::console::SCREEN);
+        self.0.show(abi::console::SERIAL | abi::console::SCREEN);
     }
 }
 
@@ -198,7 +192,7 @@ fn number(line: &str, before: &str, after: &str) -> Option<u64> {
 
 fn burst(env: &Env) -> Outcome {
     let logger = env.service(NAME)?;
-    let quiet = Quiet::new();
+    let quiet = Quiet::new(env);
     let before = status(&logger)?;
     let begin = sys::time::now();
     let mut threads = Vec::new();
@@ -248,7 +242,7 @@ fn burst(env: &Env) -> Outcome {
 
 fn slow_follower(env: &Env) -> Outcome {
     let logger = env.service(NAME)?;
-    let quiet = Quiet::new();
+    let quiet = Quiet::new(env);
     let mut slow = follow_all(&logger)?;
     let before = status(&logger)?;
     let total = 20_000u64;
