@@ -105,7 +105,15 @@ impl Shell {
             memory: resource("memory", context.memory()),
             ports: resource("ports", context.ports()),
             lines: resource("lines", context.lines()),
-            log: context.handle("log"),
+            // The one of its own name is what this program itself writes by.
+            log: sys::start::system().and_then(|log| {
+                let rights = Rights::LOG_WRITE
+                    .union(Rights::DUPLICATE)
+                    .union(Rights::TRANSFER);
+                sys::call::handle_duplicate(log, rights)
+                    .ok()
+                    .map(Owned::from_raw)
+            }),
         };
         Ok(Self {
             files,
