@@ -18,6 +18,8 @@ use super::input::StandardInput;
 pub const MOVED: u64 = 1;
 /// Bit of the shell's event: a program has ended.
 pub const ENDED: u64 = 2;
+/// Bit of the shell's event: the terminal's driver is gone.
+pub const GONE: u64 = 4;
 /// Bit of the shell's event: a thread of a program has faulted.
 pub const FAULTED: u64 = 8;
 /// How the names of terminals' services begin.
@@ -139,6 +141,19 @@ impl Console {
                 *retry_at = sys::call::clock_read().saturating_add(RETRY_NS);
                 false
             }
+        }
+    }
+
+    /// Looks whether the terminal's driver is still there: one that was killed has closed nothing.
+    pub fn look(&mut self) {
+        if let Kind::Terminal { link, attached, .. } = &mut self.kind
+            && attached.is_some()
+            && link
+                .call(&Request::Size, Vec::new(), sys::time::after(RETRY_NS))
+                .is_err()
+        {
+            *attached = None;
+            link.forget();
         }
     }
 
@@ -280,6 +295,8 @@ fn attach(link: &mut Link<Terminal>, event: &Event) -> Option<(Attached, Size)> 
     let Answer::Attached(size) = answer else {
         return None;
     };
+    let mailbox = link.mailbox(0).ok()?;
+    sys::call::mailbox_on_closed(mailbox.handle(), Some(event.handle()), GONE).ok()?;
     let mut handles = handles.into_iter();
     let input = channel::handles(handles.by_ref().take(channel::HANDLES)).ok()?;
     let output = channel::handles(handles).ok()?;

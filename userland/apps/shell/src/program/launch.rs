@@ -209,7 +209,16 @@ impl Shell {
         }
 
         let name = name.clone();
-        let program = self.find(&name)?;
+        let program = match (self.find(&name), error_out.as_mut()) {
+            (Ok(program), _) => program,
+            (Err((text, status)), Some(file)) => {
+                close_feed(feed);
+                file.write_all(format!("6s: {text}\n").as_bytes())
+                    .map_err(failed)?;
+                return Ok((Some(status), Feed::Bytes(Vec::new())));
+            }
+            (Err(error), None) => return Err(error),
+        };
         let cannot = |error: Error| (format!("{name}: no channel: {error}"), NOT_STARTED);
         let mut streams = Streams::default();
         let mut pumps = Vec::new();

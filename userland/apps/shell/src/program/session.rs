@@ -129,19 +129,10 @@ impl Shell {
         }
         self.is_editing = true;
         let event = loop {
-            // Those that were typed ahead come first.
+            // What was typed ahead comes first.
+            self.edit_ahead();
             if !self.events.is_empty() {
-                match self.events.remove(0) {
-                    Event::Complete(before) => {
-                        let completion = self.completion(&before);
-                        if let Some(editor) = &mut self.editor {
-                            editor.complete(&completion);
-                            self.console.show(&editor.take_output());
-                        }
-                        continue;
-                    }
-                    event => break event,
-                }
+                break self.events.remove(0);
             }
             if !self.turn() {
                 self.wait();
@@ -153,7 +144,7 @@ impl Shell {
     }
 
     /// What the word at the end of a text could be.
-    fn completion(&self, before: &str) -> Completion {
+    pub fn completion(&self, before: &str) -> Completion {
         let (start, word, is_command) = context_of(before);
         if is_command && !word.contains('/') {
             let of_path = self.variables.get("PATH").unwrap_or_default().split(':');

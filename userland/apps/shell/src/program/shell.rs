@@ -1,6 +1,6 @@
 //! The shell's state, and the loop in which it waits for everything at once.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -15,11 +15,9 @@ use spawn::report::{Crash, Symbols};
 use sys::Context;
 use sys::object::{Event, Owned};
 
-use super::console::{Console, ENDED, FAULTED, Input, MOVED};
+use super::console::{Console, ENDED, FAULTED, GONE, Input, MOVED};
 use super::job::{INTERRUPTED, Job, Wish};
 
-/// Bit of the shell's event: it shall look for its terminal again.
-const LOOK: u64 = 4;
 /// How long the terminal is waited for at first, in nanoseconds.
 const PATIENCE_NS: u64 = 5_000_000_000;
 /// How long the last output may take when the shell ends, in nanoseconds.
@@ -45,6 +43,8 @@ pub struct Shell {
     pub is_editing: bool,
     /// What the editor has found meanwhile.
     pub events: Vec<EditorEvent>,
+    /// What was typed and not edited yet.
+    pub ahead: VecDeque<u8>,
     pub jobs: Vec<Job>,
     /// The number of the job that what is typed goes to.
     pub foreground: Option<usize>,
@@ -123,6 +123,7 @@ impl Shell {
             editor: None,
             is_editing: false,
             events: Vec::new(),
+            ahead: VecDeque::new(),
             jobs: Vec::new(),
             foreground: None,
             variables,
@@ -169,8 +170,12 @@ impl Shell {
     pub fn wait(&mut self) {
         let until = self.console.retry_at();
         // At the time it is looked again.
-        let bits = self.event.wait(MOVED | ENDED | FAULTED | LOOK, until);
-        if bits.is_ok_and(|bits| bits & FAULTED != 0) {
+        let bits = self.event.wait(MOVED | ENDED | FAULTED | GONE, until);
+        let bits = bits.unwrap_or(0);
+        if bits & GONE != 0 {
+            self.console.look();
+        }
+        if bits & FAULTED != 0 {
             self.report_faults();
         }
     }
@@ -289,10 +294,27 @@ impl Shell {
             }
             return;
         }
-        if let Some(editor) = &mut self.editor {
-            for &byte in bytes {
-                self.events.extend(editor.take(byte));
+        self.ahead.extend(bytes);
+        self.edit_ahead();
+    }
+
+    /// Lets the editor have what was typed, up to the end of the line: what comes behind it is for what comes then.
+    pub fn edit_ahead(&mut self) {
+        while self.events.is_empty()
+            && let Some(byte) = self.ahead.pop_front()
+        {
+            let event = self.editor.as_mut().and_then(|editor| editor.take(byte));
+            match event {
+                Some(EditorEvent::Complete(before)) => {
+                    let completion = self.completion(&before);
+                    if let Some(editor) = &mut self.editor {
+                        editor.complete(&completion);
+                    }
+                }
+                event => self.events.extend(event),
             }
+        }
+        if let Some(editor) = &mut self.editor {
             self.console.show(&editor.take_output());
         }
     }
@@ -305,6 +327,9 @@ impl Shell {
     /// Waits for a job, with what is typed going to it, until it has ended or was stopped. Returns its status.
     pub fn wait_for(&mut self, number: usize) -> u64 {
         self.foreground = Some(number);
+        // What was typed behind the command is for it.
+        let ahead: Vec<u8> = self.ahead.drain(..).collect();
+        self.typed(&ahead);
         if self.is_input_ended
             && let Some(keyboard) = self.foreground_job().and_then(|job| job.keyboard.as_mut())
         {
