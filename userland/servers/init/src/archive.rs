@@ -81,8 +81,9 @@ pub fn decompress(mut packed: &[u8]) -> Result<Vec<u8>, ArchiveError> {
     Ok(data)
 }
 
+/// Makes room for exactly so much more: the archive stays in memory for good, and so would room that is left over.
 fn reserve(data: &mut Vec<u8>, more: usize) -> Result<(), ArchiveError> {
-    data.try_reserve(more)
+    data.try_reserve_exact(more)
         .map_err(|_| ArchiveError::OutOfMemory)
 }
 

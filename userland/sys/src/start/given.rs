@@ -116,7 +116,10 @@ mod stack {
 
         /// The handle of a name, which stays here.
         pub fn look(&self, name: &str) -> Option<Handle> {
-            let mut all = self.handles.iter().filter(|entry| Self::name(entry) == name);
+            let mut all = self
+                .handles
+                .iter()
+                .filter(|entry| Self::name(entry) == name);
             let handle = all.next()?.handle.load(Ordering::Relaxed);
             (handle != 0).then_some(Handle(handle))
         }
