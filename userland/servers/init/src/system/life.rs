@@ -91,11 +91,12 @@ impl Init {
                 }
             }
             Action::Answer(token, result) => {
-                if let Some(incoming) = self.requests.remove(&token.0) {
-                    requests::answer_services(incoming, result);
-                }
+                // Who had all stopped may switch the machine off at once.
                 if result.is_ok() {
                     self.all_stopped_for(token.0);
+                }
+                if let Some(incoming) = self.requests.remove(&token.0) {
+                    requests::answer_services(incoming, result);
                 }
             }
             Action::Note(index, note) => self.note(index, note),
@@ -103,7 +104,7 @@ impl Init {
         }
     }
 
-    /// After the answer to who had all others stopped: the machine is to be switched off by who asked.
+    /// Before the answer to who had all others stopped: the machine is to be switched off by who asked.
     fn all_stopped_for(&mut self, token: u64) {
         if let Some((asked, except)) = self.stopper
             && asked == token
