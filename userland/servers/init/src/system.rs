@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use ipc::Incoming;
 use protocols::services::State;
 use sys::exec::{Either, Executor, Inbox, Signal, race};
-use sys::object::{Mailbox, VmArea};
+use sys::object::Mailbox;
 use sys::{Context, time};
 
 use crate::archive::Archive;
@@ -26,6 +26,8 @@ use crate::directory::Directory;
 use crate::manifest::{self, Service};
 use crate::options::Options;
 use crate::supervise::{Event, Supervisor, Token};
+
+use serve_files::Areas;
 
 use boot::BootError;
 use grants::Machine;
@@ -63,7 +65,7 @@ struct Init {
     /// What happened and was not told yet.
     events: VecDeque<Event>,
     /// Areas of files that somebody has mapped.
-    areas: BTreeMap<usize, VmArea>,
+    areas: Areas,
     inbox: Inbox,
     children: Signal,
     /// The kernel's consoles that it still writes to.
@@ -140,7 +142,7 @@ impl Init {
             requests: BTreeMap::new(),
             last_request: 0,
             events: VecDeque::from([Event::Begin]),
-            areas: BTreeMap::new(),
+            areas: Areas::default(),
             inbox,
             children,
             consoles: abi::console::SERIAL | abi::console::SCREEN,

@@ -104,7 +104,10 @@ fn summary(tool: &mut Tool<'_>) -> Result<u64, Failed> {
     let mut table = Table::new(&heads);
     let mut total = 0u64;
     for usage in all(tool.system()?) {
-        total = total.saturating_add(usage.memory);
+        // What a process is charged for includes what those that it made use.
+        if usage.parent == 0 {
+            total = total.saturating_add(usage.memory);
+        }
         // It may have ended meanwhile.
         let Ok(process) = open(tool.system()?, usage.number) else {
             continue;

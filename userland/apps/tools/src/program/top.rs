@@ -56,7 +56,9 @@ fn look(system: &System) -> Result<Look, Failed> {
 fn lines(system: &System, before: &Look, after: &Look) -> Result<Vec<String>, Failed> {
     let statistics = system.statistics().map_err(|error| format!("{error}"))?;
     let time = after.now.saturating_sub(before.now).max(1);
-    let used: u64 = after.processes.iter().map(|usage| usage.memory).sum();
+    // What a process is charged for includes what those that it made use.
+    let roots = after.processes.iter().filter(|usage| usage.parent == 0);
+    let used: u64 = roots.map(|usage| usage.memory).sum();
     let mut lines = Vec::from([
         format!(
             "up {} s, {} processes, {} threads",

@@ -1,5 +1,6 @@
 //! Handles for files of the archive: what is open, and areas with their bytes.
 
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -18,6 +19,35 @@ const MAPPED: Rights = Rights::MAP_READ
     .union(Rights::INSPECT)
     .union(Rights::DUPLICATE)
     .union(Rights::TRANSFER);
+
+/// The most bytes of areas that are kept for who asks next. (The bytes are in the archive, too; who has an area mapped keeps it in any case.)
+const KEPT_MAX: u64 = 2 << 20;
+
+/// Areas with the bytes of files that were asked for last, by their numbers, the oldest first.
+#[derive(Default)]
+pub(super) struct Areas {
+    kept: VecDeque<(usize, VmArea, u64)>,
+    bytes: u64,
+}
+
+impl Areas {
+    fn find(&self, number: usize) -> Option<&VmArea> {
+        let mut kept = self.kept.iter();
+        kept.find_map(|(other, area, _)| (*other == number).then_some(area))
+    }
+
+    /// Keeps an area, and gives up the oldest ones if there are too many bytes of them.
+    fn keep(&mut self, number: usize, area: VmArea, size: u64) {
+        self.kept.push_back((number, area, size));
+        self.bytes += size;
+        while self.bytes > KEPT_MAX {
+            let Some((_, _, size)) = self.kept.pop_front() else {
+                break;
+            };
+            self.bytes -= size;
+        }
+    }
+}
 
 impl Init {
     pub(super) fn ask_files(&self, request: &Request) -> Result<(Answer, Vec<Owned>), Fault> {
@@ -46,7 +76,7 @@ impl Init {
         Ok((answer, handles))
     }
 
-    /// An area with the bytes of a file, made once for all; none for an empty file.
+    /// An area with the bytes of a file; none for an empty file.
     fn area(&mut self, number: usize) -> Result<Option<Owned>, Fault> {
         let Some(Entry::File { data, .. }) = self.archive.file(number) else {
             return Err(Fault::NotFound);
@@ -54,7 +84,7 @@ impl Init {
         if data.is_empty() {
             return Ok(None);
         }
-        if let Some(area) = self.areas.get(&number) {
+        if let Some(area) = self.areas.find(number) {
             return area
                 .duplicate(MAPPED)
                 .map(|area| Some(area.into()))
@@ -67,7 +97,7 @@ impl Init {
             .map_err(fault)?
             .write(0, data);
         let copy = area.duplicate(MAPPED).map_err(fault)?;
-        self.areas.insert(number, area);
+        self.areas.keep(number, area, size);
         Ok(Some(copy.into()))
     }
 }
