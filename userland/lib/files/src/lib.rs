@@ -2,8 +2,8 @@
 //!
 //! ```no_run
 //! # use files::{Files, How};
-//! # fn f(context: &sys::Context, directory: &ipc::Directory) -> Result<(), files::FileError> {
-//! let mut files = Files::of(context, directory);
+//! # fn f(context: &sys::Context, directory: &ipc::Directory) -> Result<(), Box<dyn core::error::Error>> {
+//! let files = Files::of(context, directory)?;
 //! let readme = files.read("/boot/readme")?;
 //! files.open("/tmp/copy", How::Create)?.write_all(&readme)?;
 //! # Ok(()) }

@@ -9,8 +9,9 @@
 //! redirect = ("<" | ">" | ">>" | "2>" | "2>>") word | "2>&1"
 //! ```
 //!
-//! The printed form of a tree ([`fmt::Display`](core::fmt::Display)) is a text that means the same tree.
+//! The printed form of a tree ([`fmt::Display`]) is a text that means the same tree.
 
+mod join;
 mod parse;
 mod print;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::join::{Joined, join};
 use super::{
     Chain, Command, Part, Pipeline, Redirect, RedirectKind, Script, SyntaxError, SyntaxErrorKind,
     When, Word, ends_word, is_name, is_parameter,
@@ -13,19 +14,29 @@ use super::{
 /// # Errors
 /// What is wrong with it, and where. [`SyntaxError::is_incomplete`] says whether it may go on.
 pub fn parse(text: &str) -> Result<Script, SyntaxError> {
+    let joined = join(text);
     let mut parser = Parser {
-        rest: text,
+        joined: &joined,
+        rest: &joined.text,
         line: 1,
     };
     parser.script()
 }
 
 struct Parser<'a> {
+    joined: &'a Joined,
     rest: &'a str,
+    /// The line, if none had been joined.
     line: usize,
 }
 
 impl Parser<'_> {
+    /// The line in the text as it was given.
+    fn line(&self) -> usize {
+        let place = self.joined.text.len() - self.rest.len();
+        self.line + self.joined.before(place)
+    }
+
     fn peek(&self) -> Option<char> {
         self.rest.chars().next()
     }
@@ -52,11 +63,11 @@ impl Parser<'_> {
     fn error<T>(&self, kind: SyntaxErrorKind) -> Result<T, SyntaxError> {
         Err(SyntaxError {
             kind,
-            line: self.line,
+            line: self.line(),
         })
     }
 
-    /// Skips blanks, comments, and ends of lines behind a backslash.
+    /// Skips blanks and comments.
     fn skip_blanks(&mut self) -> Result<(), SyntaxError> {
         loop {
             match self.peek() {
@@ -71,7 +82,6 @@ impl Parser<'_> {
                 Some('\\') if self.rest == "\\" || self.rest == "\\\n" => {
                     return self.error(SyntaxErrorKind::OpenLine);
                 }
-                Some('\\') if self.eat("\\\n") => {}
                 _ => return Ok(()),
             }
         }
@@ -110,7 +120,7 @@ impl Parser<'_> {
     }
 
     fn chain(&mut self) -> Result<Chain, SyntaxError> {
-        let line = self.line;
+        let line = self.line();
         let first = self.pipeline()?;
         let mut rest = Vec::new();
         loop {
@@ -243,8 +253,6 @@ impl Parser<'_> {
                         Some('\n') if self.rest.is_empty() => {
                             return self.error(SyntaxErrorKind::OpenLine);
                         }
-                        // The line goes on: so does the word.
-                        Some('\n') => continue,
                         Some(character) => word.push_quoted(character.encode_utf8(&mut [0; 4])),
                     }
                 }
@@ -296,7 +304,6 @@ impl Parser<'_> {
                     self.next();
                     match self.next() {
                         None => return self.error(SyntaxErrorKind::OpenQuote('"')),
-                        Some('\n') => continue,
                         Some(special @ ('"' | '\\' | '$' | '`')) => {
                             word.push_quoted(special.encode_utf8(&mut [0; 4]));
                         }

@@ -103,6 +103,18 @@ fn errors_say_what_is_wrong() {
     assert_eq!(parse("a\n\nb | | c").expect_err("wrong").line, 3);
 }
 
+#[test]
+fn a_negation_may_end_with_a_joined_line() {
+    let script = parse("!\\\n a").expect("right");
+    assert!(script.0[0].first.is_negated);
+    assert!(parse("a\n!\\\n;a").is_err());
+}
+
+#[test]
+fn a_name_may_lie_on_joined_lines() {
+    assert_eq!(parse("a\\\nb=c"), parse("ab=c"));
+}
+
 fn part() -> impl Strategy<Value = Part> {
     let name = prop_oneof!["[A-Za-z_][A-Za-z0-9_]{0,6}", "[0-9]{1,3}", "[?#@*$!]"];
     prop_oneof![
