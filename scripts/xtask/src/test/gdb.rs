@@ -30,7 +30,7 @@ const COMMANDS: [&str; 8] = [
 
 /// What it must print.
 const EXPECTED: [&str; 9] = [
-    r"Breakpoint 1, kernel::process::loader::start \(",
+    r"Breakpoint 1(\.\d+)?, kernel::process::loader::start \(",
     r"#\d+ .*kernel::commands::.* at kernel/src/commands\.rs:\d+",
     r"cpu0: online, apic 0x0, area 0xffff[0-9a-f]+",
     r"cpu1: online, apic 0x1, area 0xffff[0-9a-f]+",

@@ -44,10 +44,7 @@ pub const EVERYWHERE: &[Test] = &[
     ("exec-runs-out-of-bits", exec::runs_out_of_bits),
 ];
 
-/// What leaves the process with less than before, for the end.
-pub const LAST: &[Test] = &[("heap-at-the-limit", memory::heap_at_the_limit)];
-
 /// All.
 pub fn all() -> impl Iterator<Item = &'static Test> {
-    IN_JSIX.iter().chain(EVERYWHERE).chain(LAST)
+    IN_JSIX.iter().chain(EVERYWHERE)
 }

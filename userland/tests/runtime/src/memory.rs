@@ -118,27 +118,3 @@ pub fn mappings_copy(_: &Context) -> Outcome {
     same!(copy.read_u8(0), Some(0));
     Ok(())
 }
-
-/// At the limit of the process allocations fail, and nothing else; what is given back can be had again.
-pub fn heap_at_the_limit(_: &Context) -> Outcome {
-    let own = Process::own();
-    own.set_limit(own.info()?.memory + 4 * MIB as u64)?;
-    for _ in 0..2 {
-        let mut all: Vec<Vec<u8>> = Vec::new();
-        let mut got = 0;
-        loop {
-            let mut piece: Vec<u8> = Vec::new();
-            if piece.try_reserve_exact(100_000).is_err() || all.try_reserve(1).is_err() {
-                break;
-            }
-            piece.resize(100_000, 1);
-            got += piece.len();
-            all.push(piece);
-        }
-        check!(got > 2 * MIB && got < 6 * MIB, "{got} bytes");
-        check!(heap::try_box([0u8; 200_000]).is_err(), "a box");
-        let channel = sys::channel::Channel::new(4 * MIB as u64);
-        check!(channel.is_err(), "a channel");
-    }
-    Ok(())
-}
