@@ -25,7 +25,12 @@ const LIMITS: &str = "vm limit-";
 /// Suites whose tests bear it that any of their threads ends for want of memory.
 const SUITES: [&str; 2] = ["vm ", "handles "];
 /// Tests that cause thousands of allocations, nearly all alike: tables of other tests grow in the same way, less far.
-const LONG: [&str; 2] = ["handles grow-to-the-quota", "handles revoke-a-full-table"];
+const LONG: [&str; 4] = [
+    "handles grow-to-the-quota",
+    "handles revoke-a-full-table",
+    "handles stale-handles",
+    "vm large-pages",
+];
 
 /// Tests of events, threads and messages that end by themselves whatever fails. (Others wait for one whose thread could not be made.)
 const KERNEL: [&str; 16] = [
