@@ -121,8 +121,19 @@ pub struct Supervisor {
     waiters: Vec<Waiter>,
     /// All are being stopped, but for this one.
     stopping: Option<Option<usize>>,
-    /// What the system ends with, when all have ended.
-    over: Option<u64>,
+    /// What becomes of the system.
+    end: End,
+}
+
+/// Whether the system ends, which it does once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Nobody whose end is the system's has ended.
+    Open,
+    /// One has, with this status: it is told when all have ended.
+    Wanted(u64),
+    /// It was told.
+    Told,
 }
 
 impl Supervisor {
@@ -132,7 +143,7 @@ impl Supervisor {
             services: rules.into_iter().map(Service::new).collect(),
             waiters: Vec::new(),
             stopping: None,
-            over: None,
+            end: End::Open,
         }
     }
 
@@ -193,8 +204,8 @@ impl Supervisor {
             actions.push(Action::Note(index, note));
         }
         let is_over = service.rules().ends_system && service.is_at_rest();
-        if is_over && self.over.is_none() {
-            self.over = Some(status);
+        if is_over && self.end == End::Open {
+            self.end = End::Wanted(status);
             self.stopping.get_or_insert(None);
         }
     }
@@ -315,7 +326,8 @@ impl Supervisor {
             }
             result.is_none()
         });
-        if all_ended && let Some(status) = self.over.take() {
+        if all_ended && let End::Wanted(status) = self.end {
+            self.end = End::Told;
             actions.push(Action::Over(status));
         }
     }

@@ -355,6 +355,25 @@ fn the_system_ends_with_the_service_that_it_ends_with() {
 }
 
 #[test]
+fn the_system_ends_once() {
+    let console = Rules {
+        restart: Restart {
+            policy: Policy::Never,
+            ..Restart::default()
+        },
+        ends_system: true,
+        ..Rules::default()
+    };
+    let mut world = World::new(&[console.clone(), console], true);
+    world.ask(Ask::Stop(1));
+    world.ask(Ask::StopAll { except: Some(1) });
+    world.step(Step::End(0, 3));
+    assert_eq!(world.over, Some(3));
+    world.step(Step::End(1, 4));
+    assert_eq!(world.over, Some(3), "told once, by its first end");
+}
+
+#[test]
 fn too_many_requests_are_refused_and_not_forgotten() {
     let mut world = World::new(&[Rules::default()], true);
     for _ in 0..2 * WAITING_MAX {
