@@ -9,7 +9,7 @@ pub mod resource;
 
 use core::mem::ManuallyDrop;
 
-use abi::ObjectType;
+use abi::{ObjectType, Rights};
 pub use event::{Binding, Event};
 pub use interrupt::Interrupt;
 use kobj::Numbers;
@@ -60,6 +60,17 @@ impl kobj::Object for Object {
             Self::Interrupt(_) => ObjectType::Interrupt,
             Self::Reply(_) => ObjectType::Reply,
             Self::System => ObjectType::System,
+        }
+    }
+
+    /// A mailbox is open as long as somebody can receive from it: handles that cannot do not count.
+    #[inline]
+    fn with_rights(&self, rights: Rights) -> Self {
+        match self {
+            Self::Mailbox(end) if !rights.contains(Rights::RECEIVE) => {
+                Self::Mailbox(mailbox::End::Client(end.mailbox().clone()))
+            }
+            _ => self.clone(),
         }
     }
 }

@@ -51,9 +51,10 @@ impl<T: Object> Table<T> {
         let child = Handle(vacancy.key().word());
         let (parent, place) = ((parent, handle.index()), (slot, child.index()));
         self.join_family(&mut state, parent, place, room);
+        let rights = rights.intersection(named.rights);
         let named = Named {
-            object: named.object.clone(),
-            rights: rights.intersection(named.rights),
+            object: named.object.with_rights(rights),
+            rights,
             data: named.data,
         };
         vacancy.put(Entry { named, node: None });
@@ -84,6 +85,7 @@ impl<T: Object> Table<T> {
         let most = named.rights;
         let mut child = make(named)?;
         child.rights = child.rights.intersection(most);
+        child.object = child.object.with_rights(child.rights);
         Self::adopt(this, handle, child)
     }
 }

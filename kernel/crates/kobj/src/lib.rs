@@ -64,6 +64,12 @@ pub use transfer::{InFlight, Reservation, Undelivered};
 pub trait Object: Clone {
     /// The type of what it refers to.
     fn kind(&self) -> ObjectType;
+
+    /// A clone for a handle that is made from another one and has these rights: it keeps alive what they are good for. As cloning it.
+    #[inline(always)]
+    fn with_rights(&self, _rights: Rights) -> Self {
+        self.clone()
+    }
 }
 
 /// A handle as a lookup sees it, and what a new one is made of.

@@ -368,3 +368,54 @@ fn all_handles_are_found_in_steps_and_no_others() {
     assert!(table.next(&mut 0, u32::MAX).0.is_none());
     assert_eq!(Arc::count(&thing.0), 1);
 }
+
+#[test]
+fn a_child_keeps_alive_what_its_rights_are_good_for() {
+    /// Who may receive keeps one thing alive, who may not another.
+    #[derive(Clone)]
+    struct Sides {
+        receiver: Option<Arc<u32>>,
+    }
+    impl Object for Sides {
+        fn kind(&self) -> ObjectType {
+            ObjectType::Mailbox
+        }
+
+        fn with_rights(&self, rights: Rights) -> Self {
+            let receiver = self.receiver.clone();
+            Self {
+                receiver: receiver.filter(|_| rights.contains(Rights::RECEIVE)),
+            }
+        }
+    }
+    let receiver = Arc::try_new(7).expect("memory");
+    let table = Table::try_new(10).expect("memory");
+    let first = Named::new(
+        Sides {
+            receiver: Some(receiver.clone()),
+        },
+        Rights::ALL,
+    );
+    let Ok(first) = Table::insert(&table, first) else {
+        panic!("no room");
+    };
+    let caller = Rights::CALL.union(Rights::DUPLICATE);
+    let duplicate = |handle, rights| Table::duplicate(&table, handle, rights).expect("duplicate");
+    let server = duplicate(first, Rights::ALL);
+    assert_eq!(Arc::count(&receiver), 3);
+    duplicate(first, caller);
+    // The second one of a family takes the longer way, when there is a lineage.
+    let derived = Table::derive(&table, first, Rights::NONE, |named| {
+        Ok(Named {
+            rights: caller,
+            ..named
+        })
+    });
+    let derived = derived.expect("derive");
+    // What a caller's handle makes cannot receive again, whatever is asked for.
+    duplicate(derived, Rights::ALL);
+    assert_eq!(Arc::count(&receiver), 3);
+    drop(table.close(server));
+    drop(table.close(first));
+    assert_eq!(Arc::count(&receiver), 1);
+}

@@ -109,6 +109,31 @@ pub fn with_the_last_server(env: &Env<'_>) -> Outcome {
     Ok(())
 }
 
+/// Copies that cannot receive do not keep a mailbox open, whoever has them: their owners are told of the end.
+pub fn with_copies_of_clients(env: &Env<'_>) -> Outcome {
+    let mailbox = mailbox(env)?;
+    let told = event(env)?;
+    let rights = Rights::CALL.union(Rights::DUPLICATE);
+    let rights = rights.union(Rights::TRANSFER);
+    let copy = |handle: Handle, rights| call::handle_duplicate(handle, rights).map(Owned);
+    let client = copy(mailbox.0, rights).must(env, "copy")?;
+    // It has fewer rights already, and does not get them back.
+    let again = copy(client.0, Rights::ALL).must(env, "copy again")?;
+    let child = Child::new(env).must(env, "child")?;
+    let given = call::handle_duplicate(again.0, rights).must(env, "copy to give")?;
+    call::handle_give(child.handle(), given).must(env, "give")?;
+    call::mailbox_on_closed(client.0, Some(told.0), 1).must(env, "bind")?;
+    let body = Body::new(|| call_by(again.0));
+    let waiting = Worker::start(env.own, ANY_CPU, &body).must(env, "start")?;
+    waiting.reach(WAITING).must(env, "it waits")?;
+    drop(mailbox);
+    same!(env, waiting.join(), Err(Error::PeerClosed), "who waited");
+    same!(env, call::event_take(told.0, 1), Ok(1), "the event");
+    let later = call_by(client.0);
+    same!(env, later, Err(Error::PeerClosed), "a later call");
+    Ok(())
+}
+
 /// A server thread that ends, or is ended, refuses the call that it serves; the mailbox lives.
 pub fn server_thread_ends(env: &Env<'_>) -> Outcome {
     let mailbox = mailbox(env)?;

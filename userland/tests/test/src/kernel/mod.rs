@@ -142,6 +142,10 @@ const TESTS: &[Test] = &[
     ("close-refuses-callers", closing::refuses_callers),
     ("close-refuses-receivers", closing::refuses_receivers),
     ("close-with-the-last-server", closing::with_the_last_server),
+    (
+        "close-with-copies-of-clients",
+        closing::with_copies_of_clients,
+    ),
     ("close-server-thread-ends", closing::server_thread_ends),
     ("close-server-process-ends", closing::server_process_ends),
     ("close-server-replaced", closing::server_replaced),
