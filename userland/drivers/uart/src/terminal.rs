@@ -63,7 +63,8 @@ impl<R: Registers> Terminal<R> {
     /// Does what a client asks.
     ///
     /// # Errors
-    /// `InvalidArgument` for handles that the request does not have; as the calls that make channels.
+    /// `InvalidArgument` for handles that the request does not have; `Busy` for who comes when the driver is about to end, and would be
+    /// heard no more; as the calls that make channels.
     pub fn answer(
         &self,
         request: Request,
@@ -72,6 +73,7 @@ impl<R: Registers> Terminal<R> {
         // A line does not tell how large the screen at its other end is.
         let size = Size::default();
         match request {
+            Request::Attach { .. } if self.is_stopping.get() => Err(Fault::Busy),
             Request::Attach { input, output } if handles.len() <= 1 => {
                 let handles = self.attach(handles.first(), input, output)?;
                 Ok((Answer::Attached(size), handles))

@@ -270,12 +270,22 @@ fn sessions_on_two_ports_of_one_line() {
         world.step();
     }
     assert_eq!(first.session.reader.read(&mut [0], abi::NEVER), Ok(0));
-    // It ends when all that was written is on the line.
+    // It ends when all that was written is on the line; until then nobody new is let in, who would not be heard.
+    let rest = [b'.'; 1000];
+    newer.writer.write_all(&rest, abi::NEVER).expect("room");
     let stopping = sys::thread::spawn(move || {
         let message = sys::message::Message::new(0, &[]);
         stopper.call(&message).map(|answer| answer.words()[0])
     });
     let stopping = stopping.expect("a thread");
+    // The line stands still: it cannot have ended yet.
+    let late = loop {
+        match ask(&terminals[0], Vec::new()) {
+            Ok(_) => std::thread::yield_now(),
+            Err(failure) => break failure,
+        }
+    };
+    assert_eq!(late, ipc::Failure::Fault(Fault::Busy));
     while !stopping.is_finished() {
         world.step();
     }
@@ -283,6 +293,7 @@ fn sessions_on_two_ports_of_one_line() {
     assert_eq!(running.join(), 0);
     let mut expected = first.to_write.clone();
     expected.extend(b"before after");
+    expected.extend(rest);
     assert!(board.0[0].get().sent == expected);
     assert!(board.0[1].get().sent == second.to_write);
 }
