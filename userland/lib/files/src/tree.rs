@@ -17,6 +17,8 @@ use crate::{File, FileError};
 const MOUNTS: [(&str, &str); 2] = [("/boot", "files.boot"), ("/tmp", "files.tmp")];
 /// How long a service is waited for that is not there, in nanoseconds: long enough to be started again.
 const PATIENCE_NS: u64 = 5_000_000_000;
+/// How often something is asked for that does no harm when it is done twice.
+const TRIES: usize = 3;
 
 /// All files that a process may use, and the directory from which relative paths are seen.
 pub struct Files {
@@ -74,27 +76,40 @@ impl Files {
         mounts.find_map(|(index, (at, _))| Some((index, within(whole, at)?)))
     }
 
-    /// Asks a service. What does no harm when it is done twice is asked again if the service died meanwhile.
+    /// Asks a service. What does no harm when it is done twice is asked again if the service died meanwhile; what does is asked once,
+    /// of a service that has just answered: so one that has died and come back since it was asked last is not seen.
     fn ask(
         &self,
         path: &str,
         index: usize,
         request: &Request,
     ) -> Result<(Answer, Vec<Owned>), FileError> {
-        let is_repeatable = matches!(
-            request,
-            Request::Stat { .. }
-                | Request::List { .. }
-                | Request::Open {
-                    how: How::Read | How::Write,
-                    ..
-                }
-        );
+        let is_repeatable = match request {
+            Request::Stat { .. } | Request::List { .. } => true,
+            Request::Open { how, .. } => *how != How::New,
+            Request::Remove { .. } | Request::MakeDirectory { .. } | Request::Rename { .. } => {
+                false
+            }
+        };
+        if !is_repeatable {
+            let path = String::from("/");
+            self.ask_often(&path, index, &Request::Stat { path: path.clone() }, TRIES)?;
+        }
+        let tries = if is_repeatable { TRIES } else { 1 };
+        self.ask_often(path, index, request, tries)
+    }
+
+    fn ask_often(
+        &self,
+        path: &str,
+        index: usize,
+        request: &Request,
+        mut tries: usize,
+    ) -> Result<(Answer, Vec<Owned>), FileError> {
         let Some((_, link)) = self.mounts.get(index) else {
             return Err(FileError::new(path, Fault::NotFound));
         };
         let mut link = link.borrow_mut();
-        let mut tries = if is_repeatable { 3 } else { 1 };
         loop {
             let until = sys::call::clock_read().saturating_add(PATIENCE_NS);
             // The wait is for the service to be there, not for its answer.

@@ -44,29 +44,71 @@ fn directory(context: &Context) -> u64 {
 
 /// Runs a test as a client of the server.
 fn with_files(test: impl FnOnce(&Files, &Mailbox)) {
+    with_restart(|files, service, _| test(files, service));
+}
+
+/// The same, with something that kills the server and starts another one.
+fn with_restart(test: impl FnOnce(&Files, &Mailbox, &mut dyn FnMut())) {
     let machine = Machine::new();
     let _test = machine.enter("test");
     let way = Mailbox::new().expect("a mailbox");
     let rights = Rights::CALL
         .union(Rights::DUPLICATE)
         .union(Rights::TRANSFER);
-    let [for_server, for_client] =
+    let [for_servers, for_client] =
         [(); 2].map(|()| way.duplicate(rights).expect("a handle").into_owned());
     let _directory = machine.spawn("directory", [("mailbox", way)], directory);
-    let _server = machine.spawn("tmpfs", [("directory", for_server)], |context| {
-        u64::from(tmpfs::server::run(context).is_err())
-    });
+    let start = || {
+        let way = for_servers.duplicate(rights).expect("a handle");
+        machine.spawn("tmpfs", [("directory", way)], |context| {
+            u64::from(tmpfs::server::run(context).is_err())
+        })
+    };
     let directory = Directory::from_owned(for_client);
-    let service = loop {
-        // The directory of this test does not wait.
-        match directory.lookup(tmpfs::server::NAME, NEVER) {
-            Ok(service) => break service,
+    let find = || loop {
+        // The directory of this test does not wait, and knows the dead.
+        let service = directory.lookup(tmpfs::server::NAME, NEVER);
+        match service.and_then(|service| Ok((service.call(&Message::new(0, &[]))?, service))) {
+            Ok((_, service)) => return service,
             Err(_) => sys::time::sleep(1_000_000),
         }
     };
+    let mut server = start();
+    let service = find();
     let context = Context::for_test(&["test"], &[("PWD", "/tmp")], Vec::new());
     let files = Files::of(&context, &directory).expect("files");
-    test(&files, &service);
+    test(&files, &service, &mut || {
+        server.kill(1);
+        server = start();
+        drop(find());
+    });
+}
+
+#[test]
+fn a_server_that_came_back_is_not_seen() {
+    with_restart(|files, _, restart| {
+        let mut old = files.open("a", How::Create).expect("made");
+        old.write_all(b"lost").expect("written");
+        restart();
+        assert!(old.write_all(b"x").is_err(), "an open file is gone");
+        let mut new = files.open("a", How::Create).expect("made again");
+        new.write_all(b"new").expect("written");
+        assert_eq!(files.read("a").expect("read"), b"new");
+        restart();
+        files.open("b", How::Append).expect("made");
+        restart();
+        files.open("b", How::New).expect("made");
+        restart();
+        files.make_directory("d").expect("made");
+        restart();
+        let error = files.remove("d").expect_err("it was lost");
+        assert_eq!(error.fault(), Some(Fault::NotFound));
+        restart();
+        let error = files.rename("d", "e").expect_err("it was lost");
+        assert_eq!(error.fault(), Some(Fault::NotFound));
+        files.make_directory("d").expect("made");
+        assert_eq!(files.read_dir("/tmp").expect("list").len(), 1);
+    });
 }
 
 #[test]
