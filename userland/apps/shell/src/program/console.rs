@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use abi::Rights;
-use ipc::{Directory, Link};
+use ipc::{Directory, Failure, Link};
+use protocols::Fault;
 use protocols::terminal::{Answer, Request, Size, Terminal};
 use shell::watch::Watch;
 use sys::channel::{self, Reader, Writer};
@@ -28,6 +29,8 @@ const PREFIX: &str = "terminal.";
 const QUEUE_MAX: usize = 16 * 1024;
 /// How long to wait before a terminal that is gone is looked for again.
 const RETRY_NS: u64 = 50_000_000;
+/// How long a driver may take to begin a session.
+const ATTACH_NS: u64 = 5_000_000_000;
 
 /// What was read.
 pub enum Input {
@@ -277,7 +280,7 @@ impl Console {
 
 /// Begins a session at a terminal, if it is there.
 fn attach(link: &mut Link<Terminal>, event: &Event) -> Option<(Attached, Size)> {
-    // Waits a little for the service, and ever for its answer: it is there then.
+    // Waits a little for the service, and longer for its answer: it is there then.
     let until = sys::call::clock_read().saturating_add(RETRY_NS);
     link.mailbox(until).ok()?;
     let rights = Rights::SIGNAL
@@ -288,9 +291,15 @@ fn attach(link: &mut Link<Terminal>, event: &Event) -> Option<(Attached, Size)> 
         input: (MOVED, MOVED),
         output: (MOVED, MOVED),
     };
+    let until = sys::time::after(ATTACH_NS);
     let (answer, handles) = link
-        .call(&request, Vec::from([handle]), abi::NEVER)
-        .inspect_err(|failure| log::warn!("{}: {failure}", link.name()))
+        .call(&request, Vec::from([handle]), until)
+        .inspect_err(|failure| {
+            // One that ends, or has ended, comes back.
+            if !failure.is_closed() && *failure != Failure::Fault(Fault::Busy) {
+                log::warn!("{}: {failure}", link.name());
+            }
+        })
         .ok()?;
     let Answer::Attached(size) = answer else {
         return None;
