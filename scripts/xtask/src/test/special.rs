@@ -3,7 +3,7 @@
 use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
 use super::report::Outcome;
-use super::{faults, first_program, gdb, injection, sharing, tracing};
+use super::{faults, first_program, gdb, injection, sharing, shell, tracing};
 use crate::bench::{self, Measured, Tools};
 use crate::bootconf::Loader;
 use crate::cli::Benchmark;
@@ -79,6 +79,10 @@ pub const SPECIALS: &[Special] = &[
     Special {
         name: "first-program",
         run: first_program::test,
+    },
+    Special {
+        name: "shell-pty",
+        run: shell::test,
     },
     Special {
         name: "inject-start",
