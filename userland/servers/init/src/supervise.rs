@@ -4,7 +4,7 @@
 //!
 //! - A service is started when each service in its `after` is running, or will not run any more.
 //! - A service that ends is started again if its policy says so: after a delay that doubles with each end that comes soon, and at most
-//!   `limit` times in `window`. After that it has failed, and stays so until somebody starts it.
+//!   `limit` times in `window`. After that it has failed, and stays so until somebody starts it. Who has run for `steady` begins anew.
 //! - All are stopped in the reverse order: a service when those that are after it have ended. It is asked, if it said how, and killed
 //!   if it has not ended after a while.
 //! - A service that is never ready holds the others up for a while only.

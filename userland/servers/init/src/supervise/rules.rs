@@ -27,7 +27,7 @@ pub struct Restart {
     pub limit: u32,
     /// See `limit`.
     pub window: u64,
-    /// How long it has to run for the delay to begin anew.
+    /// How long it has to run for delay and count to begin anew.
     pub steady: u64,
 }
 

@@ -308,6 +308,11 @@ impl Service {
     /// Another start after a while, if it has not had too many.
     fn back_off(&mut self, status: u64, now: u64) -> Note {
         let restart = self.rules.restart;
+        if now.saturating_sub(self.since) >= restart.steady {
+            // What was before has nothing to do with this.
+            self.early = 0;
+            self.starts.clear();
+        }
         while self
             .starts
             .front()
@@ -318,9 +323,6 @@ impl Service {
         if self.starts.len() >= restart.limit as usize {
             self.phase = Phase::Failed(status);
             return Note::TooOften;
-        }
-        if now.saturating_sub(self.since) >= restart.steady {
-            self.early = 0;
         }
         let delay = restart.delay_after(self.early);
         self.early = self.early.saturating_add(1);

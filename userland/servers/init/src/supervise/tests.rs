@@ -37,7 +37,7 @@ struct World {
     now: u64,
     open: BTreeMap<u64, Ask>,
     next_token: u64,
-    /// Starts of each service after its first one, since somebody asked for something.
+    /// The last start that was asked for, or of a life that was long enough, and those behind it, of each service.
     starts: Vec<Vec<u64>>,
     over: Option<u64>,
     except: Option<usize>,
@@ -164,6 +164,11 @@ impl World {
 
     fn end(&mut self, index: usize, status: u64) {
         if std::mem::take(&mut self.processes[index].alive) {
+            if let Some(&last) = self.starts[index].last()
+                && self.now - last >= self.rules[index].restart.steady
+            {
+                self.starts[index] = vec![last];
+            }
             self.tell(Event::Ended(index, status));
         }
     }
@@ -330,6 +335,37 @@ proptest! {
         prop_assert!(delay >= restart.delay && delay <= restart.delay_max);
         prop_assert!(next == restart.delay_max || next == 2 * delay);
     }
+}
+
+#[test]
+fn who_is_killed_again_and_again_in_good_health_is_started_again() {
+    let mut world = World::new(&[Rules::default()], true);
+    for _ in 0..1000 {
+        world.step(Step::Wait(SECOND));
+        world.step(Step::End(0, 137));
+        let restart = Restart::default();
+        assert_eq!(
+            world.supervisor.next_time(),
+            Some(world.now + restart.delay)
+        );
+        world.step(Step::Due);
+        assert!(world.processes[0].alive);
+    }
+}
+
+#[test]
+fn who_cannot_live_is_given_up() {
+    let mut world = World::new(&[Rules::default()], true);
+    let begin = world.now;
+    while world.processes[0].alive {
+        world.step(Step::Wait(SECOND / 10));
+        world.step(Step::End(0, 137));
+        world.step(Step::Due);
+    }
+    assert_eq!(world.starts[0].len(), 11);
+    assert!(world.now - begin < 60 * SECOND);
+    let state = world.supervisor.state(0).map(|(state, ..)| state);
+    assert_eq!(state, Some(State::Failed(137)));
 }
 
 #[test]
