@@ -11,9 +11,9 @@
 //! | `log` | and `logger` | | |
 //! | `services` | and `services` | | |
 //! | `poweroff reboot` | and `power` | | |
-//! | `test stress fuzz bench abi crash` | the same | all | memory, ports, lines |
+//! | `stress fuzz bench abi crash` | the same | all | memory, ports, lines |
 //! | `test-services` | and `logger`, `terminal.*` | | |
-//! | `6s` | all | all | all |
+//! | `6s test` | all | all | all |
 
 use abi::Rights;
 
@@ -48,13 +48,13 @@ pub fn of(command: &str) -> Grant {
         "log" => services(&["files.*", "clock", "logger"]),
         "services" => services(&["files.*", "clock", "services"]),
         "poweroff" | "reboot" => services(&["power"]),
-        "test" | "stress" | "fuzz" | "bench" | "abi" | "crash" => Grant {
+        "stress" | "fuzz" | "bench" | "abi" | "crash" => Grant {
             system: Rights::ALL,
             has_resources: true,
             ..PLAIN
         },
         "test-services" => services(&["files.*", "clock", "logger", "terminal.*"]),
-        "6s" => Grant {
+        "6s" | "test" => Grant {
             services: &["*"],
             system: Rights::ALL,
             has_resources: true,

@@ -2,9 +2,12 @@
 //! `test handles` those of handles, `test kernel` those of events, threads, mailboxes, ports and interrupts, `test vectors` those of
 //! extended registers, `test list` names them;
 //! `test stress SECONDS [SEED]` changes memory on all processors at once, and `test hog ROUNDS` lets programs take all
-//! memory that they can get, again and again. Status 0: everything holds, and nothing is lost.
+//! memory that they can get, again and again; `test supervision`, which the shell has to run, kills services. Status 0: everything
+//! holds, and nothing is lost.
 
 #![cfg_attr(target_os = "none", no_std, no_main)]
+
+extern crate alloc;
 
 mod area;
 mod child;
@@ -13,6 +16,7 @@ mod harness;
 mod hog;
 mod kernel;
 mod stress;
+mod supervision;
 mod threads;
 mod vectors;
 mod vm;
@@ -23,6 +27,9 @@ use sys::{Context, log_line};
 const USAGE: u64 = 2;
 
 fn main_of_program(context: &Context) -> u64 {
+    if context.argument(1) == Some("supervision") {
+        return supervision::run(context);
+    }
     let Some(env) = harness::Env::new(context) else {
         log_line!(context, "a handle is missing");
         return USAGE;
@@ -63,7 +70,7 @@ fn main_of_program(context: &Context) -> u64 {
 fn usage(context: &Context) -> u64 {
     log_line!(
         context,
-        "usage: test vm [NAME] | handles [NAME] | kernel [NAME [cold]] | vectors [NAME] | list | stress [SECONDS [SEED]] | hog [ROUNDS]"
+        "usage: test vm [NAME] | handles [NAME] | kernel [NAME [cold]] | vectors [NAME] | list | supervision [--seed N] [--kills N] | stress [SECONDS [SEED]] | hog [ROUNDS]"
     );
     USAGE
 }
