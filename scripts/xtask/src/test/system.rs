@@ -48,6 +48,20 @@ pub fn cases() -> Vec<Case> {
             ..hello("init-lives")
         },
         Case {
+            cmd: Some("test supervision --kills 40"),
+            smp: 2,
+            expect: vec![
+                Pattern(r"^supervision: 40 kills, --seed \d+ does the same again"),
+                Pattern(r"^supervision uart: ok, killed \d+ times, and back"),
+                Pattern(r"^supervision more files: ok, \d+ rounds, and \d+ in which"),
+                Pattern(r"^supervision leak check: ok, "),
+                Pattern(r"^supervision: 15 passed, 0 failed"),
+                Never("KERNEL PANIC"),
+            ],
+            limit_s: 300,
+            ..hello("supervision")
+        },
+        Case {
             cmd: Some("ls"),
             add: &[("userland/servers/init/tests/wrong.toml", MANIFEST)],
             expect: vec![
