@@ -9,7 +9,7 @@ use sys::call;
 
 use super::orders::Orders;
 use super::worker::{Body, Worker};
-use super::{MS, rest, soon, until};
+use super::{MS, event, soon, until};
 use crate::area::{Area, Mapping, PAGE, RW};
 use crate::child::Child;
 use crate::harness::{Env, Failed, Must, Outcome};
@@ -84,11 +84,12 @@ pub fn ends(env: &Env<'_>) -> Outcome {
 pub fn order(env: &Env<'_>) -> Outcome {
     const PRIORITIES: [u64; 6] = [5, 3, 6, 3, 5, 7];
     const ORDER: [u64; 6] = [1, 3, 0, 4, 2, 5];
-    let (word, next) = (AtomicU32::new(0), AtomicU64::new(0));
+    let (word, gate) = (AtomicU32::new(0), event(env)?);
+    let next = AtomicU64::new(0);
     let woken = [const { AtomicU64::new(0) }; 6];
     let body = Body::new(|| {
         let own = next.fetch_add(1, Ordering::Relaxed) as usize;
-        call::thread_sleep(call::clock_read() + MS)?;
+        call::event_wait(gate.0, 1 << own, 0, NEVER)?;
         call::futex_wait(address(&word), 0, NEVER)?;
         woken[own].store(1, Ordering::Release);
         Ok(0)
@@ -96,9 +97,11 @@ pub fn order(env: &Env<'_>) -> Outcome {
     let mut workers = [const { None }; 6];
     for ((index, place), priority) in (0..).zip(&mut workers).zip(PRIORITIES) {
         let worker = Worker::start(env.own, ANY_CPU, &body).must(env, "start")?;
-        worker.set_priority(priority).must(env, "priority")?;
         until(|| next.load(Ordering::Relaxed) > index).must(env, "it begins")?;
-        rest(4 * MS).must(env, "rest")?;
+        worker.reach(WAITING).must(env, "it waits at the gate")?;
+        worker.set_priority(priority).must(env, "priority")?;
+        // From here on it can run: when it waits again, it is in the list.
+        call::event_signal(gate.0, 1 << index).must(env, "open")?;
         worker.reach(WAITING).must(env, "it waits")?;
         *place = Some(worker);
     }
