@@ -12,6 +12,7 @@ use core::ops::{Bound, Range};
 use protocols::files::{Info, Kind};
 use protocols::{Fault, PATH_MAX};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use ruzstd::io::Read;
 use tar_no_std::{CorruptDataError, PosixHeader, TarArchiveRef, TypeFlag};
 
 /// The most bytes that an archive may have when it is decompressed.
@@ -53,7 +54,7 @@ impl core::error::Error for ArchiveError {}
 ///
 /// # Errors
 /// See [`ArchiveError`].
-pub fn decompress(mut packed: &[u8]) -> Result<Vec<u8>, ArchiveError> {
+pub fn decompress(mut packed: impl Read) -> Result<Vec<u8>, ArchiveError> {
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(SIZE_MAX);
     decoder

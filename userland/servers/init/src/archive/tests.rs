@@ -138,7 +138,7 @@ proptest! {
         if let Some(cut) = cut {
             data.truncate(cut.index(data.len() + 1));
         }
-        let data = if packed { decompress(&data).ok() } else { Some(data) };
+        let data = if packed { decompress(data.as_slice()).ok() } else { Some(data) };
         if let Some(archive) = data.and_then(|data| Archive::new(data).ok()) {
             let _ = archive.find("/bin/a");
             let _ = archive.list("/", "").map(Iterator::count);
@@ -149,7 +149,7 @@ proptest! {
     fn what_was_compressed_comes_back(data in prop::collection::vec(any::<u8>(), 0..5000), repeat in 1..40_usize) {
         let data = data.repeat(repeat);
         let packed = ruzstd::encoding::compress_to_vec(data.as_slice(), ruzstd::encoding::CompressionLevel::Fastest);
-        prop_assert!(decompress(&packed).unwrap() == data);
+        prop_assert!(decompress(packed.as_slice()).unwrap() == data);
     }
 }
 

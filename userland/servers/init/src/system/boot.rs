@@ -1,11 +1,11 @@
 //! What the boot loader has brought: the archive, and the manifest in it.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use protocols::Fault;
 use sys::Context;
-use sys::object::VmArea;
+use ruzstd::io::{self, Read};
+use sys::object::{Mapping, VmArea};
 
 use crate::archive::{Archive, ArchiveError, decompress};
 use crate::manifest::{self, ManifestError};
@@ -46,6 +46,23 @@ impl fmt::Display for BootError {
     }
 }
 
+/// The bytes of a boot module in order, of which no copy is made as a whole.
+struct Module {
+    mapping: Mapping,
+    at: usize,
+    len: usize,
+}
+
+impl Read for Module {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, io::Error> {
+        let len = buffer.len().min(self.len - self.at);
+        let part = buffer.get_mut(..len).unwrap_or_default();
+        let read = self.mapping.read(self.at as u64, part);
+        self.at += read;
+        Ok(read)
+    }
+}
+
 /// Reads the archive.
 pub fn archive(context: &Context) -> Result<Archive, BootError> {
     let area = context.handle(MODULE).ok_or(BootError::NoArchive)?;
@@ -53,14 +70,13 @@ pub fn archive(context: &Context) -> Result<Archive, BootError> {
     let mapping = area.map(abi::area::READ).map_err(BootError::Kernel)?;
     let len = context.env(MODULE).and_then(|len| len.parse().ok());
     let len = len.map_or(mapping.len(), |len: u64| len.min(mapping.len())) as usize;
-    let mut packed = Vec::new();
-    packed
-        .try_reserve_exact(len)
-        .map_err(|_| BootError::Archive(ArchiveError::OutOfMemory))?;
-    packed.resize(len, 0);
-    mapping.read(0, &mut packed);
     let before = sys::time::now();
-    let data = decompress(&packed).map_err(BootError::Archive)?;
+    let packed = Module {
+        mapping,
+        at: 0,
+        len,
+    };
+    let data = decompress(packed).map_err(BootError::Archive)?;
     log::debug!(
         "archive: {len} bytes become {} in {} us",
         data.len(),
