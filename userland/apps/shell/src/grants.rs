@@ -10,6 +10,7 @@
 //! | `trace` | the same | STATISTICS, TRACE | |
 //! | `log` | and `logger` | | |
 //! | `services` | and `services` | | |
+//! | `layout` | and `keyboard` | | |
 //! | `poweroff reboot` | and `power` | | |
 //! | `stress fuzz bench abi crash` | the same | all | memory, ports, lines |
 //! | `test-services` | and `logger`, `terminal.*` | | |
@@ -47,6 +48,7 @@ pub fn of(command: &str) -> Grant {
         "trace" => system(statistics.union(Rights::TRACE)),
         "log" => services(&["files.*", "clock", "logger"]),
         "services" => services(&["files.*", "clock", "services"]),
+        "layout" => services(&["files.*", "clock", "keyboard"]),
         "poweroff" | "reboot" => services(&["power"]),
         "stress" | "fuzz" | "bench" | "abi" | "crash" => Grant {
             system: Rights::ALL,

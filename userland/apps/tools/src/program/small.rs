@@ -4,8 +4,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use ipc::Link;
+use ipc::{Failure, Link};
+use protocols::Fault;
 use protocols::clock::{self, Clock};
+use protocols::keyboard::{self, Keyboard};
 use tools::date::Date;
 use tools::number::duration;
 use tools::options::Given;
@@ -13,7 +15,7 @@ use tools::options::Given;
 use super::io::number;
 use super::{Entry, Failed, Tool, entry, flag};
 
-/// How long the clock is waited for, in nanoseconds.
+/// How long a service is waited for, in nanoseconds.
 const PATIENCE_NS: u64 = 5_000_000_000;
 
 pub const COMMANDS: &[Entry] = &[
@@ -39,6 +41,13 @@ pub const COMMANDS: &[Entry] = &[
             flag('u', "seconds", "", "as seconds since 1970"),
         ],
         date,
+    ),
+    entry(
+        "layout",
+        "shows the layout of the keyboard, or sets it (us, uk, de, fr, no, se, jp, dvorak, dvp, colemak)",
+        "[NAME]",
+        &[],
+        layout,
     ),
     entry("clear", "clears the screen", "", &[], clear),
     entry("true", "ends with status 0", "", &[], |_, _| Ok(0)),
@@ -95,6 +104,31 @@ fn date(tool: &mut Tool<'_>, given: &Given) -> Result<u64, Failed> {
         false => format!("{} {date} UTC", date.weekday()),
     };
     tool.out.line(&text)?;
+    Ok(0)
+}
+
+fn layout(tool: &mut Tool<'_>, given: &Given) -> Result<u64, Failed> {
+    let mut keyboard = Link::<Keyboard>::new(tool.directory()?, keyboard::NAME);
+    let mut ask = |request: &keyboard::Request| {
+        keyboard.call(request, Vec::new(), sys::time::after(PATIENCE_NS))
+    };
+    let name = match given.arguments.as_slice() {
+        [] => match ask(&keyboard::Request::Layout) {
+            Ok((keyboard::Answer::Layout(name), _)) => name,
+            Ok((keyboard::Answer::Done, _)) => return Err("the keyboard did not say".into()),
+            Err(failure) => return Err(format!("the keyboard: {failure}")),
+        },
+        [name] => {
+            let name = name.clone();
+            return match ask(&keyboard::Request::SetLayout { name: name.clone() }) {
+                Ok(_) => Ok(0),
+                Err(Failure::Fault(Fault::NotFound)) => Err(format!("there is no layout '{name}'")),
+                Err(failure) => Err(format!("the keyboard: {failure}")),
+            };
+        }
+        _ => return Err("one name is needed".into()),
+    };
+    tool.out.line(&name)?;
     Ok(0)
 }
 
