@@ -254,6 +254,12 @@ pub struct ScreenshotArgs {
     /// Commands to run; the picture is of the screen at power-off
     #[arg(long, value_name = "LINE; LINE", default_value = "hello")]
     pub cmd: String,
+    /// Type this line on the keyboard, at the prompt on the screen, instead; may be given more than once
+    #[arg(long = "type", value_name = "LINE", conflicts_with = "cmd")]
+    pub keys: Vec<String>,
+    /// After the last line that was typed, wait until the screen shows this; else for the prompt
+    #[arg(long, value_name = "TEXT", requires = "keys")]
+    pub until: Option<String>,
     /// Print the text that can be read on the screen, too
     #[arg(long)]
     pub text: bool,

@@ -22,6 +22,7 @@ mod error;
 mod firmware;
 mod image;
 mod kernel;
+mod person;
 mod prepare;
 mod qemu;
 mod run;

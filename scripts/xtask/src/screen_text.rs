@@ -20,29 +20,58 @@ const UNKNOWN: char = '\u{fffd}';
 /// A pixel may differ from that of the letter by so much on average, of 255.
 const TOLERANCE: u32 = 12;
 
-/// The lines of a picture, without the blanks at their ends: read in the size in which most of it can be read.
-fn read(picture: &Picture) -> Vec<String> {
-    let readings = HEIGHTS
-        .iter()
-        .map(|&height| Reader::new(height).lines(picture));
-    let unknown = |lines: &Vec<String>| {
-        let all = lines.iter().flat_map(|line| line.chars());
-        let (mut bad, mut good) = (0, 0);
-        for character in all {
-            match character {
-                UNKNOWN => bad += 1,
-                ' ' => {}
-                _ => good += 1,
+/// Of the cells that are not blank so many in a thousand may be no letters for a size to be kept.
+const UNREADABLE: usize = 50;
+
+/// Somebody who looks at a screen again and again, and knows again what was seen before.
+pub struct Eyes {
+    readers: Vec<Reader>,
+    /// The size in which the last picture could be read.
+    best: usize,
+}
+
+impl Eyes {
+    /// Knows all letters of all sizes.
+    pub fn new() -> Self {
+        Self {
+            readers: HEIGHTS.into_iter().map(Reader::new).collect(),
+            best: 0,
+        }
+    }
+
+    /// The lines of a picture, without the blanks at their ends: read in the size in which most of it can be read.
+    pub fn lines(&mut self, picture: &Picture) -> Vec<String> {
+        if let Some(reader) = self.readers.get_mut(self.best) {
+            let lines = reader.lines(picture);
+            if unknown(&lines) < UNREADABLE {
+                return lines;
             }
         }
-        (bad * 1000_usize).checked_div(bad + good).unwrap_or(1000)
-    };
-    readings.min_by_key(unknown).unwrap_or_default()
+        let readings = self.readers.iter_mut().enumerate();
+        let readings = readings.map(|(index, reader)| (index, reader.lines(picture)));
+        let best = readings.min_by_key(|(_, lines)| unknown(lines));
+        let (index, lines) = best.unwrap_or_default();
+        self.best = index;
+        lines
+    }
+}
+
+/// How many of a thousand cells that are not blank are no letters.
+fn unknown(lines: &[String]) -> usize {
+    let (mut bad, mut good) = (0, 0);
+    for character in lines.iter().flat_map(|line| line.chars()) {
+        match character {
+            UNKNOWN => bad += 1,
+            ' ' => {}
+            _ => good += 1,
+        }
+    }
+    (bad * 1000_usize).checked_div(bad + good).unwrap_or(1000)
 }
 
 /// The text, without the empty lines at its end.
 pub fn joined(picture: &Picture) -> String {
-    let lines = read(picture).join("\n");
+    let lines = Eyes::new().lines(picture).join("\n");
     let mut text = lines.trim_end().to_owned();
     text.push('\n');
     text
@@ -53,6 +82,8 @@ struct Reader {
     width: usize,
     height: usize,
     letters: Vec<(char, Vec<u8>)>,
+    /// The bytes of cells that were seen before, and what they show.
+    known: HashMap<Vec<u8>, char>,
 }
 
 impl Reader {
@@ -69,61 +100,42 @@ impl Reader {
             width: get_raster_width(FontWeight::Regular, height),
             height: height.val(),
             letters: letters.collect(),
+            known: HashMap::new(),
         }
     }
 
-    fn lines(&self, picture: &Picture) -> Vec<String> {
+    fn lines(&mut self, picture: &Picture) -> Vec<String> {
         let (columns, rows) = (
             picture.width as usize / self.width,
             picture.height as usize / self.height,
         );
-        let mut known = HashMap::new();
-        let line = |row: usize, known: &mut HashMap<Vec<u8>, char>| {
-            let cells = (0..columns).map(|column| self.cell(picture, column, row));
-            let letters = cells.map(|cell| {
-                *known
-                    .entry(cell)
-                    .or_insert_with_key(|cell| self.letter(cell))
+        let mut lines = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let letters = (0..columns).map(|column| {
+                let cell = self.cell(picture, column, row);
+                if let Some(&letter) = self.known.get(&cell) {
+                    return letter;
+                }
+                let letter = self.letter(&strengths(&cell));
+                self.known.insert(cell, letter);
+                letter
             });
             let line: String = letters.collect();
-            line.trim_end().to_owned()
-        };
-        (0..rows).map(|row| line(row, &mut known)).collect()
-    }
-
-    /// How much each pixel of a cell differs from the background, of 255 for the one that differs most.
-    fn cell(&self, picture: &Picture, column: usize, row: usize) -> Vec<u8> {
-        let pixel = |x: usize, y: usize| {
-            let at = (y * picture.width as usize + x) * 3;
-            let bytes = picture.pixels.get(at..at + 3).unwrap_or(&[0; 3]);
-            [bytes[0], bytes[1], bytes[2]]
-        };
-        let (left, top) = (column * self.width, row * self.height);
-        let pixels =
-            (0..self.height).flat_map(|y| (0..self.width).map(move |x| pixel(left + x, top + y)));
-        let pixels: Vec<[u8; 3]> = pixels.collect();
-        let mut counts: HashMap<[u8; 3], usize> = HashMap::new();
-        for pixel in &pixels {
-            *counts.entry(*pixel).or_default() += 1;
+            lines.push(line.trim_end().to_owned());
         }
-        let background = counts
-            .into_iter()
-            .max_by_key(|&(pixel, count)| (count, pixel));
-        let background = background.map_or([0; 3], |(pixel, _)| pixel);
-        let distance = |pixel: &[u8; 3]| {
-            let parts = pixel.iter().zip(background);
-            parts
-                .map(|(&part, other)| u32::from(part.abs_diff(other)))
-                .sum::<u32>()
-        };
-        let distances: Vec<u32> = pixels.iter().map(distance).collect();
-        let most = distances.iter().copied().max().unwrap_or(0).max(1);
-        distances
-            .iter()
-            .map(|distance| (distance * 255 / most) as u8)
-            .collect()
+        lines
     }
 
+    /// The bytes of a cell, three a pixel.
+    fn cell(&self, picture: &Picture, column: usize, row: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.width * self.height * 3);
+        for y in row * self.height..(row + 1) * self.height {
+            let at = (y * picture.width as usize + column * self.width) * 3;
+            let part = picture.pixels.get(at..at + self.width * 3);
+            bytes.extend_from_slice(part.unwrap_or_default());
+        }
+        bytes
+    }
     fn letter(&self, cell: &[u8]) -> char {
         if cell.iter().all(|&strength| strength == 0) {
             return ' ';
@@ -146,13 +158,38 @@ impl Reader {
     }
 }
 
+/// How much each pixel of a cell differs from the background, of 255 for the one that differs most.
+fn strengths(cell: &[u8]) -> Vec<u8> {
+    let (pixels, _) = cell.as_chunks::<3>();
+    let mut counts: HashMap<[u8; 3], usize> = HashMap::new();
+    for pixel in pixels {
+        *counts.entry(*pixel).or_default() += 1;
+    }
+    let background = counts
+        .into_iter()
+        .max_by_key(|&(pixel, count)| (count, pixel));
+    let background = background.map_or([0; 3], |(pixel, _)| pixel);
+    let distance = |pixel: &[u8; 3]| {
+        let parts = pixel.iter().zip(background);
+        parts
+            .map(|(&part, other)| u32::from(part.abs_diff(other)))
+            .sum::<u32>()
+    };
+    let distances: Vec<u32> = pixels.iter().map(distance).collect();
+    let most = distances.iter().copied().max().unwrap_or(0).max(1);
+    distances
+        .iter()
+        .map(|distance| (distance * 255 / most) as u8)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use noto_sans_mono_bitmap::{FontWeight, get_raster, get_raster_width};
     use proptest::prelude::{Just, Strategy, prop, prop_assert_eq, prop_oneof, proptest};
     use proptest::sample::select;
 
-    use super::{HEIGHTS, UNKNOWN, read};
+    use super::{Eyes, HEIGHTS, UNKNOWN};
     use crate::screenshot::Picture;
 
     /// Colours that can be told apart.
@@ -191,7 +228,7 @@ mod tests {
                 }
             }
             let picture = Picture { width: width as u32, height: total as u32, pixels };
-            let seen = read(&picture);
+            let seen = Eyes::new().lines(&picture);
             let wanted: Vec<&str> = lines.iter().map(String::as_str).collect();
             prop_assert_eq!(&seen[..lines.len()], &wanted[..]);
         }
@@ -206,7 +243,8 @@ mod tests {
             pixels: noise.collect(),
         };
         assert!(
-            read(&picture)
+            Eyes::new()
+                .lines(&picture)
                 .concat()
                 .chars()
                 .all(|letter| letter == UNKNOWN)

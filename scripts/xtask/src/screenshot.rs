@@ -1,4 +1,4 @@
-//! `scripts/screenshot`: boots, runs a command, and keeps the framebuffer as a small PNG.
+//! `scripts/screenshot`: boots, runs a command or types some, and keeps the framebuffer as a small PNG.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::bench::Tools;
 use crate::bootconf::KernelLine;
 use crate::build::{self, Scope};
 use crate::cli::ScreenshotArgs;
@@ -16,6 +17,7 @@ use crate::command_line::Runner;
 use crate::error::{Error, Result};
 use crate::firmware;
 use crate::kernel::Kernel;
+use crate::person::{PROMPT, Person};
 use crate::prepare::{Image, Programs, Recipe};
 use crate::qemu::Qemu;
 use crate::qemu::args::Spec;
@@ -27,7 +29,7 @@ use crate::workspace::Workspace;
 /// How long boot and command may take.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Boots with `--cmd` and writes what the screen shows at power-off.
+/// Boots, and writes what the screen shows: at power-off after `--cmd`, or when what was typed has come to its end.
 pub fn screenshot(args: &ScreenshotArgs) -> Result<()> {
     let workspace = Workspace::load()?;
     let qemu = Qemu::find()?;
@@ -37,21 +39,67 @@ pub fn screenshot(args: &ScreenshotArgs) -> Result<()> {
         shim: true,
     };
     build::build(&workspace, &scope)?;
+    let tools = Tools {
+        workspace: &workspace,
+        qemu: &qemu,
+        firmware: &firmware,
+    };
+    let picture = match args.keys.as_slice() {
+        [] => at_the_end(tools, args)?,
+        lines => at_the_prompt(tools, args, lines)?,
+    };
+    write_png(&args.file, &picture)?;
+    println!(
+        "{}: {} x {}",
+        args.file.display(),
+        picture.width,
+        picture.height
+    );
+    if args.text {
+        print!("{}", screen_text::joined(&picture));
+    }
+    Ok(())
+}
+
+/// Types lines at the prompt on the screen; the picture is of the screen when it shows what the last one is waited for.
+fn at_the_prompt(tools: Tools<'_>, args: &ScreenshotArgs, lines: &[String]) -> Result<Picture> {
+    let spec = Spec {
+        cpus: args.smp,
+        ..Spec::default()
+    };
+    let mut person = Person::sit_down(tools, &spec, None)?;
+    for line in lines {
+        person.until_line(PROMPT)?;
+        person.run(line)?;
+    }
+    match &args.until {
+        None => person.until_line(PROMPT)?,
+        Some(text) => person.until(&format!("{text:?}"), |lines| {
+            lines.iter().any(|line| line.contains(text))
+        })?,
+    }
+    person
+        .into_picture()
+        .ok_or_else(|| Error::tool("the machine", "has shown nothing"))
+}
+
+/// Runs `--cmd`; the picture is of the screen at power-off.
+fn at_the_end(tools: Tools<'_>, args: &ScreenshotArgs) -> Result<Picture> {
     let mut line = KernelLine::default();
-    let runner = Runner::of(&workspace, &args.cmd);
+    let runner = Runner::of(tools.workspace, &args.cmd);
     runner.put(&mut line, &args.cmd)?;
     let mut recipe = Recipe::jsix(line);
     if runner == Runner::Shell {
         recipe.programs = Programs::System(Vec::new());
     }
-    let image = Image::write(&workspace, &recipe)?;
+    let image = Image::write(tools.workspace, &recipe)?;
     let spec = Spec {
         cpus: args.smp,
         // At power-off the machine stops and keeps its screen.
         extra: vec!["-no-shutdown".into()],
         ..Spec::default()
     };
-    let mut machine = Machine::start(&qemu, &spec, &firmware, image.disk())?;
+    let mut machine = Machine::start(tools.qemu, &spec, tools.firmware, image.disk())?;
     wait(&machine, |message| message["event"] == "SHUTDOWN")?;
     let raw = image.folder().join("screen.ppm");
     machine.command(
@@ -64,19 +112,7 @@ pub fn screenshot(args: &ScreenshotArgs) -> Result<()> {
     })?;
     machine.kill();
     let data = fs::read(&raw).map_err(Error::io("read", &raw))?;
-    let picture = parse_ppm(&data)
-        .ok_or_else(|| Error::tool("QEMU", "wrote a screen dump that is no PPM file"))?;
-    write_png(&args.file, &picture)?;
-    println!(
-        "{}: {} x {}",
-        args.file.display(),
-        picture.width,
-        picture.height
-    );
-    if args.text {
-        print!("{}", screen_text::joined(&picture));
-    }
-    Ok(())
+    parse_ppm(&data).ok_or_else(|| Error::tool("QEMU", "wrote a screen dump that is no PPM file"))
 }
 
 fn wait(machine: &Machine, wanted: impl Fn(&Value) -> bool) -> Result<()> {

@@ -8,6 +8,7 @@ use regex::Regex;
 use super::cases::{Case, Expect, Need, Want};
 use super::report::Outcome;
 use crate::add::Addition;
+use crate::bench::Tools;
 use crate::bootconf::KernelLine;
 use crate::command_line::Runner;
 use crate::console;
@@ -101,8 +102,18 @@ impl Bench<'_> {
         })
     }
 
-    fn log_path(&self, name: &str) -> PathBuf {
+    /// Where the log of a boot goes.
+    pub fn log_path(&self, name: &str) -> PathBuf {
         self.logs.join(format!("{name}.log"))
+    }
+
+    /// What a machine is made with.
+    pub fn tools(&self) -> Tools<'_> {
+        Tools {
+            workspace: self.workspace,
+            qemu: &self.qemu,
+            firmware: &self.firmware,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
 use super::report::Outcome;
-use super::{faults, first_program, gdb, injection, sharing, shell, tracing};
+use super::{faults, first_program, gdb, injection, prompt, screen, sharing, shell, tracing};
 use crate::bench::{self, Measured, Tools};
 use crate::bootconf::Loader;
 use crate::cli::Benchmark;
@@ -85,6 +85,18 @@ pub const SPECIALS: &[Special] = &[
         run: shell::test,
     },
     Special {
+        name: "screen",
+        run: screen::test,
+    },
+    Special {
+        name: "idle",
+        run: prompt::idle,
+    },
+    Special {
+        name: "log-follow",
+        run: prompt::log_follow,
+    },
+    Special {
         name: "inject-start",
         run: injection::start,
     },
@@ -132,12 +144,7 @@ pub const SPECIALS: &[Special] = &[
 
 /// No figure is above its budget.
 fn within_budgets(bench: &Bench<'_>, benchmark: Benchmark) -> Outcome {
-    let tools = Tools {
-        workspace: bench.workspace,
-        qemu: &bench.qemu,
-        firmware: &bench.firmware,
-    };
-    let measured = match bench::measure(tools, benchmark, &[]) {
+    let measured = match bench::measure(bench.tools(), benchmark, &[]) {
         Ok(measured) => measured,
         Err(error) => return error.into(),
     };
