@@ -3,8 +3,8 @@
 use core::fmt;
 
 use protocols::Fault;
-use sys::Context;
 use ruzstd::io::{self, Read};
+use sys::Context;
 use sys::object::{Mapping, VmArea};
 
 use crate::archive::{Archive, ArchiveError, decompress};
