@@ -68,6 +68,18 @@ impl Directory {
         self.ask(&request, alloc::vec![handle]).map(drop)
     }
 
+    /// As [`register`](Self::register), and messages have a badge that says who asks: a number, never 0 and below 2^56, for each way into the
+    /// directory by which the service was looked up. For that the directory gets the right to receive, which it does not use.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub fn register_by_client(&self, name: &str, mailbox: &Mailbox) -> Result<(), Failure> {
+        let handle = mailbox.duplicate(WAY_IN.union(Rights::RECEIVE))?;
+        let request = Request::Register { name: name.into() };
+        self.ask(&request, alloc::vec![handle.into_owned()])
+            .map(drop)
+    }
+
     /// A way in that finds only some of the services, for another process. A `*` at the end of a name stands for any rest.
     ///
     /// # Errors

@@ -222,11 +222,16 @@ impl<M, W> Directory<M, W> {
         Lookup::Waits
     }
 
-    /// A client offers a service. Those who waited for it are to be answered with its mailbox.
+    /// A client offers a service. Those who waited for it, of whom the clients are returned too, are to be answered with its mailbox.
     ///
     /// # Errors
     /// `AccessDenied` for a name that its service may not register, and for narrowed ways in.
-    pub fn register(&mut self, client: u64, name: &str, mailbox: M) -> Result<Vec<W>, Fault> {
+    pub fn register(
+        &mut self,
+        client: u64,
+        name: &str,
+        mailbox: M,
+    ) -> Result<Vec<(u64, W)>, Fault> {
         let Some((service, true)) = self.service_of(client) else {
             return Err(Fault::AccessDenied);
         };
@@ -239,7 +244,8 @@ impl<M, W> Directory<M, W> {
             .waiting
             .extract_if(.., |waiting| waiting.name == name)
             .collect();
-        Ok(found.into_iter().map(|waiting| waiting.who).collect())
+        let found = found.into_iter();
+        Ok(found.map(|waiting| (waiting.client, waiting.who)).collect())
     }
 
     /// The mailbox of a name that somebody offers.

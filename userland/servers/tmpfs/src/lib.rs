@@ -19,5 +19,5 @@ mod tests;
 mod tree;
 
 pub use content::{Content, PAGE};
-pub use service::{FileReply, Service};
-pub use tree::{Limits, Number, Tree};
+pub use service::{FileReply, OPEN_OF_CLIENT, Service};
+pub use tree::{Client, Limits, Number, Tree};

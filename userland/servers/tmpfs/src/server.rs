@@ -22,6 +22,8 @@ use sys::object::{Event, Mailbox};
 
 /// The name of the service in the directory.
 pub const NAME: &str = "files.tmp";
+/// Set in the badges of open files; the rest is the file's number. Other badges are those of clients.
+const OPEN: u64 = 1 << 63;
 /// How many MiB of files there may be, unless an argument says otherwise.
 const MIB: u64 = 64;
 
@@ -63,7 +65,7 @@ impl Server {
     fn files(&mut self, incoming: &Incoming) -> Outcome<Files> {
         let request = incoming.request::<Files>()?;
         let now = self.now();
-        let (answer, opened) = self.service.ask(&request, now)?;
+        let (answer, opened) = self.service.ask(incoming.badge, &request, now)?;
         let Some(number) = opened else {
             return Ok((answer, Vec::new()));
         };
@@ -78,7 +80,7 @@ impl Server {
 
     /// The handles of an open file.
     fn hand_out(&mut self, number: u64) -> Result<Vec<sys::object::Owned>, abi::Error> {
-        let file = self.mailbox.badge(number)?;
+        let file = self.mailbox.badge(OPEN | number)?;
         let token = Mailbox::new()?;
         let held = token.duplicate(Rights::RECEIVE.union(Rights::TRANSFER))?;
         let kept = token.duplicate(Rights::CALL)?;
@@ -109,7 +111,7 @@ impl Server {
     fn file(&mut self, incoming: &Incoming) -> Outcome<OpenFile> {
         let request = incoming.request::<OpenFile>()?;
         let now = self.now();
-        match self.service.file(incoming.badge, &request, now)? {
+        match self.service.file(incoming.badge & !OPEN, &request, now)? {
             FileReply::Answer(answer) => Ok((answer, Vec::new())),
             FileReply::Map(_, info, _) if info.size == 0 => {
                 Ok((FileAnswer::Info(info), Vec::new()))
@@ -124,7 +126,7 @@ impl Server {
     /// Answers a call.
     fn answer(&mut self, incoming: Incoming) {
         // Who does not wait any more for the answer needs none; a file whose handles nobody took is closed by that.
-        let _ = match incoming.badge {
+        let _ = match incoming.badge & OPEN {
             0 => {
                 let outcome = self.files(&incoming);
                 incoming.answer::<Files>(outcome)
@@ -178,7 +180,7 @@ pub fn run(context: &Context) -> Result<(), Failure> {
         since_1970: None,
         look_at: 0,
     }));
-    directory.register(NAME, inbox.mailbox())?;
+    directory.register_by_client(NAME, inbox.mailbox())?;
     let sweeper = Rc::clone(&server);
     exec.spawn(sweep(closed, sweeper));
     exec.run_until(async {

@@ -7,10 +7,12 @@ use protocols::files::{Answer, Entry, FileAnswer, FileRequest, How, IO_MAX, Info
 use protocols::{BYTES_MAX, Fault};
 
 use crate::content::Content;
-use crate::tree::{Limits, Number, Tree};
+use crate::tree::{Client, Limits, Number, Tree};
 
 /// How many files can be open.
 const OPEN_MAX: usize = 1024;
+/// How many one client can have open.
+pub const OPEN_OF_CLIENT: usize = OPEN_MAX / 4;
 /// Bytes of an answer that are not entries: what it is, and how many.
 const LIST_HEAD: usize = 16;
 /// For `FileRequest::Write`: at the end.
@@ -20,6 +22,7 @@ const AT_END: u64 = u64::MAX;
 struct Open {
     file: Number,
     can_write: bool,
+    client: Client,
 }
 
 /// What is done with an open file's request.
@@ -36,6 +39,8 @@ pub enum FileReply<'a> {
 pub struct Service {
     tree: Tree,
     opens: BTreeMap<u64, Open>,
+    /// How many of them are a client's; only clients that have some.
+    counts: BTreeMap<Client, usize>,
     next: u64,
 }
 
@@ -45,6 +50,7 @@ impl Service {
         Self {
             tree: Tree::new(limits),
             opens: BTreeMap::new(),
+            counts: BTreeMap::new(),
             next: 1,
         }
     }
@@ -59,17 +65,22 @@ impl Service {
         self.opens.len()
     }
 
-    /// Does what is asked of the service at a time. For a file that was opened there is also its number, never 0, for [`Self::file`] and
+    /// Does what a client asks of the service at a time. For a file that was opened there is also its number, never 0, for [`Self::file`] and
     /// [`Self::close`].
     ///
     /// # Errors
     /// What the client is told.
-    pub fn ask(&mut self, request: &Request, now: u64) -> Result<(Answer, Option<u64>), Fault> {
+    pub fn ask(
+        &mut self,
+        client: Client,
+        request: &Request,
+        now: u64,
+    ) -> Result<(Answer, Option<u64>), Fault> {
         let tree = &mut self.tree;
         let done = |()| (Answer::Done, None);
         match request {
             Request::Open { path, how } => self
-                .open(path, *how, now)
+                .open(client, path, *how, now)
                 .map(|(info, number)| (Answer::Info(info), Some(number))),
             Request::Stat { path } => {
                 let info = tree.info(tree.find(path)?)?;
@@ -81,15 +92,22 @@ impl Service {
             }
             Request::Remove { path } => tree.remove(path, now).map(done),
             Request::MakeDirectory { path } => {
-                tree.make_directory(path, now)?;
+                tree.make_directory(client, path, now)?;
                 Ok(done(()))
             }
             Request::Rename { from, to } => tree.rename(from, to, now).map(done),
         }
     }
 
-    fn open(&mut self, path: &str, how: How, now: u64) -> Result<(Info, u64), Fault> {
-        if self.opens.len() >= OPEN_MAX {
+    fn open(
+        &mut self,
+        client: Client,
+        path: &str,
+        how: How,
+        now: u64,
+    ) -> Result<(Info, u64), Fault> {
+        let own = self.counts.get(&client).copied().unwrap_or(0);
+        if self.opens.len() >= OPEN_MAX || own >= OPEN_OF_CLIENT {
             return Err(Fault::NoRoom);
         }
         let tree = &mut self.tree;
@@ -101,7 +119,7 @@ impl Service {
             }
             (Ok(file), _) => file,
             (Err(Fault::NotFound), How::Create | How::Append | How::New) => {
-                tree.make_file(path, now)?
+                tree.make_file(client, path, now)?
             }
             (Err(fault), _) => return Err(fault),
         };
@@ -112,8 +130,10 @@ impl Service {
         let open = Open {
             file,
             can_write: how != How::Read,
+            client,
         };
         self.opens.insert(number, open);
+        self.counts.insert(client, own + 1);
         Ok((info, number))
     }
 
@@ -187,6 +207,12 @@ impl Service {
     pub fn close(&mut self, number: u64) {
         if let Some(open) = self.opens.remove(&number) {
             self.tree.close(open.file);
+            if let Some(count) = self.counts.get_mut(&open.client) {
+                *count -= 1;
+                if *count == 0 {
+                    self.counts.remove(&open.client);
+                }
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use protocols::files::{Answer, FileAnswer, FileRequest, How, Kind, Request};
 use protocols::{BYTES_MAX, Fault};
 
-use crate::{FileReply, Limits, PAGE, Service};
+use crate::{FileReply, Limits, OPEN_OF_CLIENT, PAGE, Service};
 
 const LIMITS: Limits = Limits {
     bytes: 256 * 1024,
@@ -209,11 +209,11 @@ proptest! {
             match step {
                 Step::Ask(request) => {
                     let expected = ask(&mut model, &mut opens, &request);
-                    let got = service.ask(&request, 1).map(drop);
+                    let got = service.ask(1, &request, 1).map(drop);
                     prop_assert_eq!(got, expected, "{:?}", request);
                 }
                 Step::Open(path, how) => {
-                    let got = service.ask(&Request::Open { path: path.clone(), how }, 1);
+                    let got = service.ask(1, &Request::Open { path: path.clone(), how }, 1);
                     let expected = match (missing(&model, &path), how) {
                         (None, How::New) => Err(Fault::Exists),
                         (None, _) if is_directory(&model, &path) => Err(Fault::IsDirectory),
@@ -296,7 +296,7 @@ proptest! {
         // The names are those of the model.
         for path in model.keys().filter(|path| is_directory(&model, path)).map(String::as_str).chain([""]) {
             let request = Request::List { path: if path.is_empty() { "/".into() } else { path.into() }, after: String::new() };
-            let Ok((Answer::Entries(entries), _)) = service.ask(&request, 1) else {
+            let Ok((Answer::Entries(entries), _)) = service.ask(1, &request, 1) else {
                 return Err(TestCaseError::fail("no list"));
             };
             let names: Vec<String> = entries.into_iter().map(|entry| format!("{path}/{}", entry.name)).collect();
@@ -308,7 +308,7 @@ proptest! {
             service.close(open.number);
         }
         for path in model.keys().rev() {
-            let removed = service.ask(&Request::Remove { path: path.clone() }, 1);
+            let removed = service.ask(1, &Request::Remove { path: path.clone() }, 1);
             prop_assert!(removed.is_ok());
         }
         prop_assert_eq!(service.tree().bytes(), Service::new(LIMITS).tree().bytes());
@@ -319,7 +319,7 @@ proptest! {
         let mut service = Service::new(LIMITS);
         for index in 0..count {
             let request = Request::Open { path: format!("/{long}{index}"), how: How::Create };
-            if let Ok((_, Some(number))) = service.ask(&request, 1) {
+            if let Ok((_, Some(number))) = service.ask(1, &request, 1) {
                 for place in 0..20 {
                     let request = FileRequest::Write { offset: place * PAGE, bytes: vec![1; 480] };
                     let _ = service.file(number, &request, 1);
@@ -332,7 +332,7 @@ proptest! {
         let mut after = String::new();
         loop {
             let request = Request::List { path: "/".into(), after };
-            let Ok((answer, _)) = service.ask(&request, 1) else {
+            let Ok((answer, _)) = service.ask(1, &request, 1) else {
                 return Err(TestCaseError::fail("no list"));
             };
             let mut room = [0; BYTES_MAX];
@@ -346,24 +346,74 @@ proptest! {
             after = last.name.clone();
             names += entries.len();
         }
-        let Ok((Answer::Info(info), _)) = service.ask(&Request::Stat { path: "/".into() }, 1) else {
+        let Ok((Answer::Info(info), _)) = service.ask(1, &Request::Stat { path: "/".into() }, 1) else {
             return Err(TestCaseError::fail("no root"));
         };
         prop_assert_eq!(names as u64, info.size);
     }
 
     #[test]
+    fn one_client_leaves_room_for_another(is_large in any::<bool>()) {
+        let mut service = Service::new(LIMITS);
+        // It takes all that it gets: files, or bytes of files.
+        for index in 0..200 {
+            let request = Request::Open { path: format!("/{index}"), how: How::Create };
+            let Ok((_, Some(number))) = service.ask(1, &request, 1) else { continue };
+            for place in 0..if is_large { 16 } else { 0 } {
+                let request = FileRequest::Write { offset: place * PAGE, bytes: vec![1; 480] };
+                let _ = service.file(number, &request, 1);
+            }
+        }
+        prop_assert!(service.tree().bytes_of(1) <= LIMITS.bytes_of_client());
+        let mut made = 0;
+        while made < LIMITS.nodes / 8 {
+            let request = Request::Open { path: format!("/other{made}"), how: How::New };
+            let (_, number) = service.ask(2, &request, 1).unwrap();
+            let request = FileRequest::Write { offset: 0, bytes: vec![1; 480] };
+            prop_assert!(service.file(number.unwrap(), &request, 1).is_ok());
+            made += 1;
+        }
+        // What the first one had is given back to it.
+        for index in 0..200 {
+            let _ = service.ask(2, &Request::Remove { path: format!("/{index}") }, 1);
+        }
+        for number in 1..500 {
+            service.close(number);
+        }
+        prop_assert_eq!(service.tree().bytes_of(1), 0);
+    }
+
+    #[test]
+    fn a_client_has_so_many_files_open_and_no_more(extra in 1..20usize) {
+        let mut service = Service::new(LIMITS);
+        let request = Request::Open { path: "/a".into(), how: How::Append };
+        let mut open = || service.ask(1, &request, 1).map(|(_, number)| number.unwrap());
+        let numbers: Vec<u64> = (0..OPEN_OF_CLIENT).map(|_| open().unwrap()).collect();
+        for _ in 0..extra {
+            prop_assert_eq!(open(), Err(Fault::NoRoom));
+        }
+        prop_assert!(service.ask(2, &request, 1).is_ok());
+        for number in numbers.iter().take(extra) {
+            service.close(*number);
+        }
+        for _ in 0..extra {
+            prop_assert!(service.ask(1, &request, 1).is_ok());
+        }
+        prop_assert_eq!(service.ask(1, &request, 1).map(drop), Err(Fault::NoRoom));
+    }
+
+    #[test]
     fn any_path_is_answered(path in any::<String>(), other in "[./a\n]{0,8}") {
         let mut service = Service::new(LIMITS);
         for path in [path, other] {
-            let _ = service.ask(&Request::MakeDirectory { path: path.clone() }, 1);
-            let _ = service.ask(&Request::Rename { from: path.clone(), to: "/x".into() }, 1);
-            let _ = service.ask(&Request::Rename { from: "/x".into(), to: path.clone() }, 1);
-            let _ = service.ask(&Request::Open { path: path.clone(), how: How::Append }, 1);
-            let _ = service.ask(&Request::List { path: path.clone(), after: "a".into() }, 1);
-            let _ = service.ask(&Request::Remove { path }, 1);
+            let _ = service.ask(1, &Request::MakeDirectory { path: path.clone() }, 1);
+            let _ = service.ask(1, &Request::Rename { from: path.clone(), to: "/x".into() }, 1);
+            let _ = service.ask(1, &Request::Rename { from: "/x".into(), to: path.clone() }, 1);
+            let _ = service.ask(1, &Request::Open { path: path.clone(), how: How::Append }, 1);
+            let _ = service.ask(1, &Request::List { path: path.clone(), after: "a".into() }, 1);
+            let _ = service.ask(1, &Request::Remove { path }, 1);
         }
-        let removed = service.ask(&Request::Remove { path: "/".into() }, 1);
+        let removed = service.ask(1, &Request::Remove { path: "/".into() }, 1);
         prop_assert!(removed.is_err());
     }
 }

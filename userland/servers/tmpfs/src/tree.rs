@@ -16,6 +16,9 @@ const ROOT: Number = 0;
 /// What a directory or a file takes besides its pages, with its name in the directory, as it is counted.
 const NODE_COST: u64 = 512;
 
+/// Who asks, by a number; who made something has it counted against its own limit.
+pub type Client = u64;
+
 /// How much there may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -27,6 +30,25 @@ pub struct Limits {
     pub nodes: usize,
 }
 
+impl Limits {
+    /// What one client may have of the bytes: three quarters, so that it leaves something to the others.
+    pub const fn bytes_of_client(&self) -> u64 {
+        self.bytes / 4 * 3
+    }
+
+    /// What one client may have of the directories and files.
+    pub const fn nodes_of_client(&self) -> usize {
+        self.nodes / 4 * 3
+    }
+}
+
+/// What of a client's there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Use {
+    bytes: u64,
+    nodes: usize,
+}
+
 #[derive(Debug)]
 struct Node {
     what: What,
@@ -35,6 +57,8 @@ struct Node {
     is_linked: bool,
     /// How often it is open.
     opens: u32,
+    /// Who made it, and pays for it.
+    owner: Client,
 }
 
 #[derive(Debug)]
@@ -51,6 +75,8 @@ pub struct Tree {
     limits: Limits,
     /// What counts against the limit.
     bytes: u64,
+    /// And of that against a client's; only clients that have something.
+    uses: BTreeMap<Client, Use>,
 }
 
 /// The names of a path.
@@ -83,12 +109,48 @@ impl Tree {
             modified: 0,
             is_linked: true,
             opens: 0,
+            owner: 0,
         };
         Self {
             nodes: BTreeMap::from([(ROOT, root)]),
             next: ROOT + 1,
             limits,
             bytes: NODE_COST,
+            uses: BTreeMap::new(),
+        }
+    }
+
+    /// What of the bytes is a client's.
+    pub fn bytes_of(&self, client: Client) -> u64 {
+        self.uses.get(&client).map_or(0, |of| of.bytes)
+    }
+
+    /// Whether there is room for so much more of a client's.
+    fn has_room(&self, client: Client, bytes: u64, nodes: usize) -> bool {
+        let of = self.uses.get(&client).copied().unwrap_or_default();
+        self.bytes + bytes <= self.limits.bytes
+            && self.nodes.len() + nodes <= self.limits.nodes
+            && of.bytes + bytes <= self.limits.bytes_of_client()
+            && of.nodes + nodes <= self.limits.nodes_of_client()
+    }
+
+    /// Counts what a client has more.
+    fn count(&mut self, client: Client, bytes: u64, nodes: usize) {
+        self.bytes += bytes;
+        let of = self.uses.entry(client).or_default();
+        of.bytes += bytes;
+        of.nodes += nodes;
+    }
+
+    /// Counts what a client has less.
+    fn discount(&mut self, client: Client, bytes: u64, nodes: usize) {
+        self.bytes -= bytes;
+        if let Some(of) = self.uses.get_mut(&client) {
+            of.bytes -= bytes;
+            of.nodes -= nodes;
+            if of.nodes == 0 {
+                self.uses.remove(&client);
+            }
         }
     }
 
@@ -181,19 +243,24 @@ impl Tree {
     ///
     /// # Errors
     /// `Exists`, `NoRoom`; those of finding its directory.
-    pub fn make_file(&mut self, path: &str, now: u64) -> Result<Number, Fault> {
-        self.make(path, What::File(Content::default()), now)
+    pub fn make_file(&mut self, client: Client, path: &str, now: u64) -> Result<Number, Fault> {
+        self.make(client, path, What::File(Content::default()), now)
     }
 
     /// Makes a directory.
     ///
     /// # Errors
     /// As [`Self::make_file`].
-    pub fn make_directory(&mut self, path: &str, now: u64) -> Result<Number, Fault> {
-        self.make(path, What::Directory(BTreeMap::new()), now)
+    pub fn make_directory(
+        &mut self,
+        client: Client,
+        path: &str,
+        now: u64,
+    ) -> Result<Number, Fault> {
+        self.make(client, path, What::Directory(BTreeMap::new()), now)
     }
 
-    fn make(&mut self, path: &str, what: What, now: u64) -> Result<Number, Fault> {
+    fn make(&mut self, client: Client, path: &str, what: What, now: u64) -> Result<Number, Fault> {
         match self.find(path) {
             Err(Fault::NotFound) => {}
             Ok(_) => return Err(Fault::Exists),
@@ -202,17 +269,18 @@ impl Tree {
         let (directory, name) = split(path)?;
         let directory = self.find(directory)?;
         self.entries(directory)?;
-        if self.nodes.len() >= self.limits.nodes || self.bytes + NODE_COST > self.limits.bytes {
+        if !self.has_room(client, NODE_COST, 1) {
             return Err(Fault::NoRoom);
         }
         let number = self.next;
         self.next += 1;
-        self.bytes += NODE_COST;
+        self.count(client, NODE_COST, 1);
         let node = Node {
             what,
             modified: now,
             is_linked: true,
             opens: 0,
+            owner: client,
         };
         self.nodes.insert(number, node);
         self.entries_mut(directory)?.insert(name.into(), number);
@@ -313,8 +381,9 @@ impl Tree {
             What::File(content) => content.pages(),
             What::Directory(_) => 0,
         };
-        self.bytes -= NODE_COST + pages * PAGE;
+        let owner = node.owner;
         self.nodes.remove(&number);
+        self.discount(owner, NODE_COST + pages * PAGE, 1);
     }
 
     /// Writes bytes to a file, all or none; at the end if no offset is given. Returns its size.
@@ -338,7 +407,8 @@ impl Tree {
             return Err(Fault::NoRoom);
         }
         let added = content.pages_to_write(offset, len) * PAGE;
-        if self.bytes + added > self.limits.bytes {
+        let owner = self.node(number)?.owner;
+        if !self.has_room(owner, added, 0) {
             return Err(Fault::NoRoom);
         }
         let node = self.node_mut(number)?;
@@ -348,7 +418,7 @@ impl Tree {
         content.write(offset, bytes)?;
         node.modified = now;
         let size = content.size();
-        self.bytes += added;
+        self.count(owner, added, 0);
         Ok(size)
     }
 
@@ -367,8 +437,8 @@ impl Tree {
         let before = content.pages();
         content.truncate(size);
         node.modified = now;
-        let freed = before - content.pages();
-        self.bytes -= freed * PAGE;
+        let (freed, owner) = (before - content.pages(), node.owner);
+        self.discount(owner, freed * PAGE, 0);
         Ok(())
     }
 }

@@ -211,7 +211,7 @@ fn files_that_nobody_has_any_more_are_closed() {
                 sys::time::sleep(5_000_000);
             }
         }
-        let open: Vec<_> = (0..500).map(|_| files.open("a", How::Read)).collect();
+        let open: Vec<_> = (0..200).map(|_| files.open("a", How::Read)).collect();
         assert!(open.iter().all(Result::is_ok));
     });
 }

@@ -128,7 +128,7 @@ proptest! {
                         Ok(found) => {
                             prop_assert!(may);
                             offered.insert(name, (client.service, tick));
-                            for who in found {
+                            for (_, who) in found {
                                 prop_assert_eq!(open.remove(&who).map(|(_, waited, _)| waited), Some(name));
                             }
                             prop_assert!(open.values().all(|(_, waited, _)| *waited != name));

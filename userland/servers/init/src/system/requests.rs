@@ -68,7 +68,7 @@ impl Init {
         match found {
             Lookup::Found(who, offered) => {
                 let handle = match offered {
-                    Offered::Mailbox(mailbox) => mailbox.duplicate(CLIENT),
+                    Offered::Mailbox(mailbox) => for_client(mailbox, client),
                     Offered::Own(kind) => mailbox.badge(badge::new(*kind, client)),
                 };
                 answer_lookup(who, handle);
@@ -141,9 +141,9 @@ impl Init {
         let waiting = self
             .directory
             .register(client, name, Offered::Mailbox(mailbox))?;
-        for who in waiting {
+        for (waiter, who) in waiting {
             if let Some(Offered::Mailbox(mailbox)) = self.directory.mailbox(name) {
-                answer_lookup(who, mailbox.duplicate(CLIENT));
+                answer_lookup(who, for_client(mailbox, waiter));
             }
         }
         if let Some((index, _)) = self.directory.service_of(client) {
@@ -247,6 +247,14 @@ fn the_one(handles: Vec<Owned>, object: ObjectType, rights: Rights) -> Result<Ow
         return Err(Fault::InvalidArgument);
     }
     Ok(handle)
+}
+
+/// A service's mailbox for a client. If the service lets init do so, its number is the badge: the service learns who asks.
+fn for_client(mailbox: &Mailbox, client: u64) -> Result<Mailbox, abi::Error> {
+    match mailbox.badge(client) {
+        Err(abi::Error::AccessDenied) => mailbox.duplicate(CLIENT),
+        badged => badged,
+    }
 }
 
 /// What a client is told of an error of the kernel's.
