@@ -10,6 +10,7 @@ mod first_program;
 mod gdb;
 mod host;
 mod injection;
+mod isolation;
 mod lint;
 mod person;
 mod prompt;

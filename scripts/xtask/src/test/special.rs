@@ -3,8 +3,10 @@
 use super::boot::{Bench, Booted, missing, tail};
 use super::cases::Need;
 use super::report::Outcome;
-use super::{faults, first_program, gdb, injection, prompt, screen, sharing, shell, tracing};
-use crate::bench::{self, Measured, Tools};
+use super::{
+    faults, first_program, gdb, injection, isolation, prompt, screen, sharing, shell, tracing,
+};
+use crate::bench::{self, Measured};
 use crate::bootconf::Loader;
 use crate::cli::Benchmark;
 use crate::error::Result;
@@ -87,6 +89,10 @@ pub const SPECIALS: &[Special] = &[
     Special {
         name: "screen",
         run: screen::test,
+    },
+    Special {
+        name: "driver-isolation",
+        run: isolation::test,
     },
     Special {
         name: "idle",
