@@ -12,7 +12,6 @@ mod host;
 mod injection;
 mod isolation;
 mod lint;
-mod person;
 mod prompt;
 pub mod report;
 mod screen;
@@ -21,6 +20,7 @@ mod shell;
 mod special;
 mod system;
 mod tracing;
+mod typist;
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use super::boot::Bench;
-use super::person::{Person, keys};
 use super::report::Outcome;
+use super::typist::{Typist, keys};
 use crate::error::{Error, Result};
 
 /// What the shell says when it waits for a command.
@@ -23,174 +23,174 @@ fn try_all(bench: &Bench<'_>) -> Result<Outcome> {
     command.args(["run", "--no-build", "--headless", "--smp", "2"]);
     command.args(["--timeout", LIMIT_S]);
     command.current_dir(&bench.workspace.root);
-    let mut person = Person::new(&mut command, PROMPT)?;
-    let tried = person.wait_for_prompt().and_then(|()| all(&mut person));
-    person.write(&bench.logs.join("shell-pty.log"))?;
+    let mut typist = Typist::new(&mut command, PROMPT)?;
+    let tried = typist.wait_for_prompt().and_then(|()| all(&mut typist));
+    typist.write(&bench.logs.join("shell-pty.log"))?;
     tried?;
-    let status = person.leave("poweroff")?;
+    let status = typist.leave("poweroff")?;
     Ok(match status.code() {
         Some(0) => Outcome::Passed,
         _ => Outcome::Failed(format!("scripts/run ended with {status} after poweroff")),
     })
 }
 
-fn all(person: &mut Person) -> Result<()> {
-    editing(person)?;
-    history(person)?;
-    completion(person)?;
-    language(person)?;
-    jobs(person)?;
-    interrupts(person)?;
-    restarts(person)
+fn all(typist: &mut Typist) -> Result<()> {
+    editing(typist)?;
+    history(typist)?;
+    completion(typist)?;
+    language(typist)?;
+    jobs(typist)?;
+    interrupts(typist)?;
+    restarts(typist)
 }
 
 /// Arrows, Backspace, Ctrl-A, E, K, W.
-fn editing(person: &mut Person) -> Result<()> {
-    person.edit("cho abd", "cho abd", "")?;
-    person.edit(keys::CTRL_A, "", "cho abd")?;
-    person.edit("e", "e", "cho abd")?;
-    person.edit(keys::CTRL_E, "echo abd", "")?;
-    person.edit(keys::BACKSPACE, "echo ab", "")?;
-    person.edit("c", "echo abc", "")?;
-    let shown = person.enter()?;
-    person.compare("echo abc", &shown, &["abc"])?;
-    person.edit("echo one two three", "echo one two three", "")?;
-    person.edit(keys::CTRL_W, "echo one two ", "")?;
-    person.edit(&keys::LEFT.repeat(5), "echo one", " two")?;
-    person.edit(keys::CTRL_K, "echo one", "")?;
-    person.edit("s", "echo ones", "")?;
-    let shown = person.enter()?;
-    person.compare("echo ones", &shown, &["ones"])
+fn editing(typist: &mut Typist) -> Result<()> {
+    typist.edit("cho abd", "cho abd", "")?;
+    typist.edit(keys::CTRL_A, "", "cho abd")?;
+    typist.edit("e", "e", "cho abd")?;
+    typist.edit(keys::CTRL_E, "echo abd", "")?;
+    typist.edit(keys::BACKSPACE, "echo ab", "")?;
+    typist.edit("c", "echo abc", "")?;
+    let shown = typist.enter()?;
+    typist.compare("echo abc", &shown, &["abc"])?;
+    typist.edit("echo one two three", "echo one two three", "")?;
+    typist.edit(keys::CTRL_W, "echo one two ", "")?;
+    typist.edit(&keys::LEFT.repeat(5), "echo one", " two")?;
+    typist.edit(keys::CTRL_K, "echo one", "")?;
+    typist.edit("s", "echo ones", "")?;
+    let shown = typist.enter()?;
+    typist.compare("echo ones", &shown, &["ones"])
 }
 
 /// Lines from before: as they are, and changed.
-fn history(person: &mut Person) -> Result<()> {
-    person.edit(keys::UP, "echo ones", "")?;
-    person.edit(keys::UP, "echo abc", "")?;
-    person.edit(keys::DOWN, "echo ones", "")?;
-    person.edit(keys::UP, "echo abc", "")?;
-    person.edit("def", "echo abcdef", "")?;
-    let shown = person.enter()?;
-    person.compare("echo abcdef", &shown, &["abcdef"])?;
-    person.edit(keys::UP, "echo abcdef", "")?;
-    person.edit(keys::DOWN, "", "")
+fn history(typist: &mut Typist) -> Result<()> {
+    typist.edit(keys::UP, "echo ones", "")?;
+    typist.edit(keys::UP, "echo abc", "")?;
+    typist.edit(keys::DOWN, "echo ones", "")?;
+    typist.edit(keys::UP, "echo abc", "")?;
+    typist.edit("def", "echo abcdef", "")?;
+    let shown = typist.enter()?;
+    typist.compare("echo abcdef", &shown, &["abcdef"])?;
+    typist.edit(keys::UP, "echo abcdef", "")?;
+    typist.edit(keys::DOWN, "", "")
 }
 
 /// A command, a path, a file that was just made, and a choice of several.
-fn completion(person: &mut Person) -> Result<()> {
-    person.edit("hell", "hell", "")?;
-    person.edit(keys::TAB, "hello ", "")?;
-    person.edit("x", "hello x", "")?;
-    let shown = person.enter()?;
+fn completion(typist: &mut Typist) -> Result<()> {
+    typist.edit("hell", "hell", "")?;
+    typist.edit(keys::TAB, "hello ", "")?;
+    typist.edit("x", "hello x", "")?;
+    let shown = typist.enter()?;
     if shown.last().map(String::as_str) != Some("argument 1: x") {
         return Err(Error::tool("hello", format!("said {shown:?}")));
     }
-    person.expect("echo to complete > long-name", &[])?;
-    person.edit("cat lo", "cat lo", "")?;
-    person.edit(keys::TAB, "cat long-name ", "")?;
-    let shown = person.enter()?;
-    person.compare("cat long-name", &shown, &["to complete"])?;
-    person.expect("cp long-name long-other", &[])?;
-    person.edit("cat l", "cat l", "")?;
-    person.edit(keys::TAB, "cat long-", "")?;
-    person.press(keys::TAB)?;
-    person.wait("the two names", |screen| {
+    typist.expect("echo to complete > long-name", &[])?;
+    typist.edit("cat lo", "cat lo", "")?;
+    typist.edit(keys::TAB, "cat long-name ", "")?;
+    let shown = typist.enter()?;
+    typist.compare("cat long-name", &shown, &["to complete"])?;
+    typist.expect("cp long-name long-other", &[])?;
+    typist.edit("cat l", "cat l", "")?;
+    typist.edit(keys::TAB, "cat long-", "")?;
+    typist.press(keys::TAB)?;
+    typist.wait("the two names", |screen| {
         let rows: Vec<String> = screen.rows(0, 80).collect();
         let is_choice = |row: &String| row.contains("long-name") && row.contains("long-other");
         rows.iter().any(is_choice).then_some(())
     })?;
-    person.edit("o\t", "cat long-other ", "")?;
-    let shown = person.enter()?;
-    person.compare("cat long-other", &shown, &["to complete"])?;
-    person.expect("rm long-name long-other", &[])
+    typist.edit("o\t", "cat long-other ", "")?;
+    let shown = typist.enter()?;
+    typist.compare("cat long-other", &shown, &["to complete"])?;
+    typist.expect("rm long-name long-other", &[])
 }
 
 /// Pipes, files, quotes, variables, statuses.
-fn language(person: &mut Person) -> Result<()> {
-    person.expect("seq 1 100 | grep 9 | wc -l", &["19"])?;
-    person.expect(
+fn language(typist: &mut Typist) -> Result<()> {
+    typist.expect("seq 1 100 | grep 9 | wc -l", &["19"])?;
+    typist.expect(
         "echo first > file; echo second >> file; cat file",
         &["first", "second"],
     )?;
-    person.expect("sort -r < file | head -n 1", &["second"])?;
-    person.expect("cat none 2> error; cat error", &["cat: none: not found"])?;
-    person.expect("a='b  c'; echo $a \"$a\" '$a' \\$a", &["b c b  c $a $a"])?;
-    person.expect("6s -c 'exit 42'; echo $?", &["42"])?;
-    person.expect("false || echo no", &["no"])?;
-    person.expect(
+    typist.expect("sort -r < file | head -n 1", &["second"])?;
+    typist.expect("cat none 2> error; cat error", &["cat: none: not found"])?;
+    typist.expect("a='b  c'; echo $a \"$a\" '$a' \\$a", &["b c b  c $a $a"])?;
+    typist.expect("6s -c 'exit 42'; echo $?", &["42"])?;
+    typist.expect("false || echo no", &["no"])?;
+    typist.expect(
         "no-such-command",
         &["6s: no-such-command: there is no such command"],
     )?;
-    person.expect("echo $?", &["127"])?;
+    typist.expect("echo $?", &["127"])?;
     // A line that goes on in the next one.
-    person.edit("echo 'over", "echo 'over", "")?;
-    person.press(keys::ENTER)?;
-    person.wait("the prompt of a line that goes on", |screen| {
+    typist.edit("echo 'over", "echo 'over", "")?;
+    typist.press(keys::ENTER)?;
+    typist.wait("the prompt of a line that goes on", |screen| {
         let (row, column) = screen.cursor_position();
         let last = screen.rows(0, column).nth(row.into())?;
         last.starts_with("...").then_some(())
     })?;
-    person.press("two'")?;
-    let shown = person.enter()?;
-    person.compare("echo of two lines", &shown, &["over", "two"])
+    typist.press("two'")?;
+    let shown = typist.enter()?;
+    typist.compare("echo of two lines", &shown, &["over", "two"])
 }
 
 /// In the background, and back.
-fn jobs(person: &mut Person) -> Result<()> {
-    let shown = person.run("sleep 100 &")?;
+fn jobs(typist: &mut Typist) -> Result<()> {
+    let shown = typist.run("sleep 100 &")?;
     let number = shown.first().and_then(|row| row.strip_prefix("[1] "));
     let number = number.and_then(|number| number.parse::<u64>().ok());
     let Some(number) = number else {
         return Err(Error::tool("the shell", format!("said {shown:?} of a job")));
     };
-    person.expect("jobs", &["[1] running: sleep 100"])?;
-    person.expect(&format!("kill {number}; wait; echo $?"), &["143"])
+    typist.expect("jobs", &["[1] running: sleep 100"])?;
+    typist.expect(&format!("kill {number}; wait; echo $?"), &["143"])
 }
 
 /// Ctrl-C ends what would take longer than anybody waits here.
-fn interrupts(person: &mut Person) -> Result<()> {
+fn interrupts(typist: &mut Typist) -> Result<()> {
     for line in ["sleep 1000", "cat | wc", "yes > file"] {
-        person.edit(line, line, "")?;
-        person.press(keys::ENTER)?;
+        typist.edit(line, line, "")?;
+        typist.press(keys::ENTER)?;
         // It has the terminal when the line of the prompt was left.
-        person.wait("an empty row", |screen| {
+        typist.wait("an empty row", |screen| {
             let (row, column) = screen.cursor_position();
             let last = screen.rows(0, 80).nth(row.into())?;
             (column == 0 && last.trim().is_empty()).then_some(())
         })?;
-        interrupt(person)?;
-        person.expect("echo $?", &["130"])?;
+        interrupt(typist)?;
+        typist.expect("echo $?", &["130"])?;
     }
     // On the line that is edited it forgets what was typed.
-    person.edit("echo never", "echo never", "")?;
-    interrupt(person)?;
-    person.expect("rm file", &[])
+    typist.edit("echo never", "echo never", "")?;
+    interrupt(typist)?;
+    typist.expect("rm file", &[])
 }
 
-fn interrupt(person: &mut Person) -> Result<()> {
-    person.press(keys::CTRL_C)?;
-    person.wait_for_next_prompt()
+fn interrupt(typist: &mut Typist) -> Result<()> {
+    typist.press(keys::CTRL_C)?;
+    typist.wait_for_next_prompt()
 }
 
 /// The terminal's driver and the files' service end, asked to or not, and the shell goes on.
-fn restarts(person: &mut Person) -> Result<()> {
-    person.expect("x=kept", &[])?;
+fn restarts(typist: &mut Typist) -> Result<()> {
+    typist.expect("x=kept", &[])?;
     for service in ["uart", "tmpfs", "uart", "fb"] {
-        person.run(&format!("services restart {service}"))?;
-        person.expect("echo $x > file; cat < file", &["kept"])?;
+        typist.run(&format!("services restart {service}"))?;
+        typist.expect("echo $x > file; cat < file", &["kept"])?;
     }
     for service in ["uart", "tmpfs", "logger", "uart"] {
-        let number = process(person, service)?;
-        person.run(&format!("kill {number}"))?;
-        person.expect("echo $x > file; cat < file", &["kept"])?;
-        while !process(person, service).is_ok_and(|next| next != number) {}
+        let number = process(typist, service)?;
+        typist.run(&format!("kill {number}"))?;
+        typist.expect("echo $x > file; cat < file", &["kept"])?;
+        while !process(typist, service).is_ok_and(|next| next != number) {}
     }
-    person.expect("pwd", &["/tmp"])
+    typist.expect("pwd", &["/tmp"])
 }
 
 /// The number of a service's process.
-fn process(person: &mut Person, service: &str) -> Result<u64> {
-    let shown = person.run("services")?;
+fn process(typist: &mut Typist, service: &str) -> Result<u64> {
+    let shown = typist.run("services")?;
     let row = shown.iter().find(|row| row.starts_with(service));
     let number = row.and_then(|row| row.split_whitespace().nth(2)?.parse().ok());
     number.ok_or_else(|| Error::tool("services", format!("said {shown:?}")))

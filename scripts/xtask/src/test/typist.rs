@@ -1,6 +1,6 @@
 //! Somebody who sits at a terminal: a pseudo-terminal with `scripts/run` at its other end, keys, and what its screen shows.
 //!
-//! Nothing here waits for a time to pass: each step waits until the screen shows what a person would wait for.
+//! Nothing here waits for a time to pass: each step waits until the screen shows what a typist would wait for.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -40,8 +40,8 @@ pub mod keys {
     pub const CTRL_W: &str = "\x17";
 }
 
-/// The person.
-pub struct Person {
+/// The typist.
+pub struct Typist {
     child: Child,
     keyboard: File,
     bytes: Receiver<Vec<u8>>,
@@ -49,7 +49,7 @@ pub struct Person {
     prompt: String,
 }
 
-impl Person {
+impl Typist {
     /// Sits down and types a command on the host; `prompt` is what the system says when it waits.
     pub fn new(command: &mut Command, prompt: &str) -> Result<Self> {
         let failed = |error: rustix::io::Errno| {
@@ -231,7 +231,7 @@ impl Person {
     }
 }
 
-impl Drop for Person {
+impl Drop for Typist {
     fn drop(&mut self) {
         // QEMU ends with it.
         let _ = self.child.kill();
@@ -265,7 +265,7 @@ fn current(screen: &Screen) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Person, current, keys, parser};
+    use super::{Typist, current, keys, parser};
     use std::process::Command;
 
     #[test]
@@ -285,14 +285,14 @@ mod tests {
             .env("PS1", "? ")
             .env("PATH", "/usr/bin:/bin")
             .arg("-i");
-        let mut person = Person::new(&mut command, "? ").unwrap();
-        person.wait_for_prompt().unwrap();
-        person.edit("echo onx", "echo onx", "").unwrap();
-        person.edit(keys::BACKSPACE, "echo on", "").unwrap();
-        assert_eq!(person.enter().unwrap(), ["on"]);
-        person.expect("echo a; echo b", &["a", "b"]).unwrap();
-        assert!(person.expect("echo a", &["b"]).is_err());
-        let status = person.leave("exit 3").unwrap();
+        let mut typist = Typist::new(&mut command, "? ").unwrap();
+        typist.wait_for_prompt().unwrap();
+        typist.edit("echo onx", "echo onx", "").unwrap();
+        typist.edit(keys::BACKSPACE, "echo on", "").unwrap();
+        assert_eq!(typist.enter().unwrap(), ["on"]);
+        typist.expect("echo a; echo b", &["a", "b"]).unwrap();
+        assert!(typist.expect("echo a", &["b"]).is_err());
+        let status = typist.leave("exit 3").unwrap();
         assert_eq!(status.code(), Some(3));
     }
 }
