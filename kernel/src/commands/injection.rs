@@ -14,6 +14,8 @@ use crate::sched::{self, thread::Affinity};
 const LIMIT_NS: u64 = 20_000_000_000;
 /// How long what a program held may take to come back.
 const SETTLE_NS: u64 = 3_000_000_000;
+/// When no thread is left that could give back more, and nothing came for so long, nothing comes any more.
+const STILL_NS: u64 = 50_000_000;
 /// Status when something was lost, or a program did not end.
 const FAILED: u64 = 1;
 /// The exit code of a program that had to be ended.
@@ -142,18 +144,20 @@ fn report(n: u64) {
 
 /// What is in use when it is as expected, or does not change any more.
 fn settle(expected: Option<Held>) -> Held {
-    let end = time::now_ns() + SETTLE_NS;
+    let mut since = time::now_ns();
+    let end = since + SETTLE_NS;
     let mut last = Held::now();
     loop {
-        if Some(last) == expected || time::now_ns() > end {
+        let time = time::now_ns();
+        let is_still = sched::thread_count() == 1 && time > since + STILL_NS;
+        if Some(last) == expected || is_still || time > end {
             return last;
         }
         sched::yield_now();
         let now = Held::now();
-        if expected.is_none() && now == last && sched::thread_count() == 1 {
-            return now;
+        if now != last {
+            (last, since) = (now, time);
         }
-        last = now;
     }
 }
 
