@@ -104,8 +104,9 @@ fn suite(
     }
     let lines: Vec<String> = choose(&names)
         .into_iter()
-        // How a program is loaded is the same each time: `start` looks at that.
-        .map(|name| format!("@inject late test {name}"))
+        // How a program is loaded, and what the suite does before its first test, is the same each time: `start` looks at the one, and the
+        // other is tests itself.
+        .map(|name| format!("@inject late test {name} cold"))
         .collect();
     inject(bench, own, 1, &lines, words)
 }

@@ -9,7 +9,7 @@ use crate::harness::{Env, Must, Outcome, Test, list_suite, run_suite};
 use crate::kernel::{interrupts, ports};
 use crate::{check, same};
 
-const TESTS: &[Test] = &[
+pub const TESTS: &[Test] = &[
     (
         "revoke-reaches-a-running-child",
         revoke_reaches_a_running_child,

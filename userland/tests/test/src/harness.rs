@@ -146,6 +146,12 @@ pub fn list_suite(env: &Env<'_>, suite: &str, tests: &[Test]) {
     }
 }
 
+/// Runs one test, with nothing before it, and without a count of memory: for `@inject`, which runs it again and again, and counts itself.
+pub fn run_cold(env: &Env<'_>, tests: &[Test], name: &str) -> u64 {
+    let test = tests.iter().find(|(own, _)| *own == name);
+    test.map_or(1, |(_, test)| u64::from(test(env).is_err()))
+}
+
 /// Runs all tests of a suite, or the one with a name. All memory must be back after each.
 pub fn run_suite(env: &Env<'_>, suite: &str, tests: &[Test], name: Option<&str>) -> u64 {
     let (mut passed, mut failed) = (0u64, 0u64);

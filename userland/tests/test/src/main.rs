@@ -41,12 +41,21 @@ fn main_of_program(context: &Context) -> u64 {
         None => Some(default),
         Some(text) => text.parse().ok(),
     };
+    if let (Some(suite), Some(name), Some("cold")) = (
+        context.argument(1),
+        context.argument(2),
+        context.argument(3),
+    ) {
+        return match suite {
+            "vm" => harness::run_cold(&env, vm::TESTS, name),
+            "handles" => harness::run_cold(&env, handles::TESTS, name),
+            "kernel" => harness::run_cold(&env, kernel::TESTS, name),
+            _ => usage(context),
+        };
+    }
     match (context.argument(1), context.argument(2)) {
         (Some("vm"), name) => vm::run(&env, name),
         (Some("handles"), name) => handles::run(&env, name),
-        (Some("kernel"), Some(name)) if context.argument(3) == Some("cold") => {
-            kernel::run_cold(&env, name)
-        }
         (Some("kernel"), name) => kernel::run(&env, name),
         (Some("vectors"), name) => vectors::run(&env, name),
         (Some("list"), None) => {
@@ -70,7 +79,7 @@ fn main_of_program(context: &Context) -> u64 {
 fn usage(context: &Context) -> u64 {
     log_line!(
         context,
-        "usage: test vm [NAME] | handles [NAME] | kernel [NAME [cold]] | vectors [NAME] | list | supervision [--seed N] [--kills N] | stress [SECONDS [SEED]] | hog [ROUNDS]"
+        "usage: test vm|handles|kernel [NAME [cold]] | vectors [NAME] | list | supervision [--seed N] [--kills N] | stress [SECONDS [SEED]] | hog [ROUNDS]"
     );
     USAGE
 }

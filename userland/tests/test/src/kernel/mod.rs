@@ -34,7 +34,7 @@ use sys::call;
 use crate::area::Owned;
 use crate::harness::{Env, Failed, Must, Test, list_suite, run_suite};
 
-const TESTS: &[Test] = &[
+pub const TESTS: &[Test] = &[
     ("event-any-all-keep", events::any_all_keep),
     ("event-all-waits-for-all", events::all_waits_for_all),
     ("event-first-come-first-served", events::first_come),
@@ -220,12 +220,6 @@ const TESTS: &[Test] = &[
 /// Prints the names.
 pub fn list(env: &Env<'_>) {
     list_suite(env, "kernel", TESTS);
-}
-
-/// Runs one test, with nothing before it, and without a count of memory: for `@inject`, which runs it again and again, and counts itself.
-pub fn run_cold(env: &Env<'_>, name: &str) -> u64 {
-    let test = TESTS.iter().find(|(own, _)| *own == name);
-    test.map_or(1, |(_, test)| u64::from(test(env).is_err()))
 }
 
 /// Runs all tests, or the one with a name.

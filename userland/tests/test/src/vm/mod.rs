@@ -13,7 +13,7 @@ mod snapshot;
 
 use crate::harness::{Env, Test, list_suite, run_suite};
 
-const TESTS: &[Test] = &[
+pub const TESTS: &[Test] = &[
     ("vma-owns-its-pages", life::vma_owns_its_pages),
     ("hand-over", life::hand_over),
     ("deleted-when-unused", life::deleted_when_unused),
