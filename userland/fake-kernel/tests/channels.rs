@@ -1,7 +1,7 @@
 //! Channels: whatever is written comes out, whole and in order, however both sides go about it.
 
 use fake_kernel::{Clock, Machine};
-use proptest::prelude::{ProptestConfig, Strategy, any, prop, proptest};
+use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert_eq, proptest};
 use sys::abi::{Error, NEVER, Rights};
 use sys::channel::{Channel, Reader, Writer, handles};
 use sys::exec::Executor;
@@ -241,4 +241,27 @@ fn a_waiter_with_less_rights_does() {
     let mut buffer = [0; 8];
     assert_eq!(exec.run_until(reader.read_all(&mut buffer)), Ok(Ok(5)));
     assert_eq!(sent.join(), Ok(Ok(())));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 50, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_was_not_taken_can_be_had_again(steps in prop::collection::vec((0..5000usize, 0..5000usize), 1..20)) {
+        let machine = Machine::new();
+        let _test = machine.enter("test");
+        let channel = Channel::new(4096).expect("a channel");
+        let mut writer = channel.open_writer().expect("a writer");
+        let mut reader = channel.open_reader().expect("a reader");
+        let (mut written, mut taken) = (0, 0);
+        for (write, read) in steps {
+            let bytes: Vec<u8> = (written..written + write).map(byte).collect();
+            written += writer.try_write(&bytes).unwrap_or(0);
+            taken += reader.try_read(&mut vec![0; read]).unwrap_or(0);
+            let rest: Vec<u8> = (taken..written).map(byte).collect();
+            prop_assert_eq!(writer.untaken().expect("memory"), rest);
+        }
+        drop(reader);
+        prop_assert_eq!(writer.untaken().expect("memory").len(), written - taken);
+    }
 }

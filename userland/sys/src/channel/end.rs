@@ -171,6 +171,18 @@ impl End {
         }
     }
 
+    /// For a writer: where the bytes lie that the reader has not taken, as far as it has told, and how many; they are in one piece.
+    pub fn untaken(&self) -> (*const u8, u64) {
+        let (_, other) = sides(&self.page, self.role);
+        let theirs = other.position.load(Ordering::SeqCst);
+        let count = match filled(self.position, theirs, self.room) {
+            Some(count) if !self.is_broken => count,
+            _ => 0,
+        };
+        let begin = self.position.wrapping_sub(count) % self.room;
+        ((self.ring.address + begin) as *const u8, count)
+    }
+
     /// As [`look`](Self::look); and if there is nothing to do, the other side signals the event when it has moved.
     pub fn look_or_arm(&mut self) -> Look {
         if let ready @ Look::Ready(_) = self.look() {

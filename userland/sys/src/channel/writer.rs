@@ -1,5 +1,7 @@
 //! The end that writes.
 
+use alloc::vec::Vec;
+
 use abi::{Error, Handle};
 
 use super::HANDLES;
@@ -41,6 +43,23 @@ impl Writer {
     /// How many bytes the channel has room for.
     pub fn room(&self) -> u64 {
         self.0.room()
+    }
+
+    /// What was written and the reader has not taken, as far as it has told: for who writes that to another one when this one is gone.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn untaken(&self) -> Result<Vec<u8>, Error> {
+        let (place, count) = self.0.untaken();
+        let count = count as usize;
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(count)
+            .map_err(|_| Error::OutOfMemory)?;
+        bytes.resize(count, 0);
+        // SAFETY: `count` bytes from this place on lie in the mapping, as there are no more than there is room for.
+        unsafe { copy(bytes.as_mut_ptr(), place, count) };
+        Ok(bytes)
     }
 
     /// Whether nobody reads any more.
