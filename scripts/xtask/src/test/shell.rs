@@ -122,6 +122,17 @@ fn language(typist: &mut Typist) -> Result<()> {
         &["6s: no-such-command: there is no such command"],
     )?;
     typist.expect("echo $?", &["127"])?;
+    // What is typed while a program runs that does not read it is for the shell.
+    typist.edit("sleep 1", "sleep 1", "")?;
+    typist.press(keys::ENTER)?;
+    typist.press("echo ahead\recho not")?;
+    typist.edit(" yet", "echo not yet", "")?;
+    let shown = typist.text(3);
+    if !shown.starts_with("jsix:/tmp> echo ahead\nahead\n") {
+        return Err(Error::tool("the shell", format!("showed {shown:?}")));
+    }
+    let shown = typist.enter()?;
+    typist.compare("echo not yet", &shown, &["not yet"])?;
     // A line that goes on in the next one.
     typist.edit("echo 'over", "echo 'over", "")?;
     typist.press(keys::ENTER)?;

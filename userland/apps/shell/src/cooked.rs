@@ -37,6 +37,11 @@ enum Escape {
 }
 
 impl Cooked {
+    /// The line so far, which the program has not got.
+    pub fn take_line(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.line)
+    }
+
     /// Takes a byte of the terminal. What is to be shown goes to `echo`.
     pub fn take(&mut self, byte: u8, echo: &mut Vec<u8>) -> Option<Typed> {
         let is_after_return = core::mem::take(&mut self.is_after_return);

@@ -155,7 +155,7 @@ impl Console {
                 .call(&Request::Size, Vec::new(), sys::time::after(RETRY_NS))
                 .is_err()
         {
-            *attached = None;
+            give_up(attached, &mut self.queue);
             link.forget();
         }
     }
@@ -186,7 +186,7 @@ impl Console {
                 };
                 match now.input.read_or_arm(buffer) {
                     Ok(0) => {
-                        *attached = None;
+                        give_up(attached, &mut self.queue);
                         Input::Nothing
                     }
                     Ok(count) => Input::Bytes(count),
@@ -257,7 +257,7 @@ impl Console {
                     }
                     Err(abi::Error::NotReady) => false,
                     Err(_) => {
-                        *attached = None;
+                        give_up(attached, &mut self.queue);
                         false
                     }
                 }
@@ -275,6 +275,16 @@ impl Console {
     /// Whether everything was sent that can be.
     pub fn is_flushed(&self) -> bool {
         self.queue.is_empty()
+    }
+}
+
+/// Ends a session. What the driver has not taken is for the next one.
+fn give_up(attached: &mut Option<Attached>, queue: &mut Vec<u8>) {
+    if let Some(Attached { output, .. }) = attached.take()
+        && let Ok(mut untaken) = output.untaken()
+    {
+        untaken.append(queue);
+        *queue = untaken;
     }
 }
 

@@ -75,6 +75,8 @@ impl Member {
 pub struct Keyboard {
     writer: Option<Writer>,
     pending: Vec<u8>,
+    /// What the program will not read.
+    unread: Vec<u8>,
     cooked: Cooked,
     is_ended: bool,
 }
@@ -84,15 +86,27 @@ impl Keyboard {
         Self {
             writer: Some(writer),
             pending: Vec::new(),
+            unread: Vec::new(),
             cooked: Cooked::default(),
             is_ended: false,
         }
     }
 
     fn add(&mut self, bytes: &[u8]) {
-        if self.writer.is_some() && self.pending.len() + bytes.len() <= TYPED_MAX {
+        if self.unread.len() + self.pending.len() + bytes.len() <= TYPED_MAX {
             self.pending.extend(bytes);
         }
+    }
+
+    /// What the program has not read, and what was typed for it and has not come to it.
+    fn take_unread(&mut self) -> Vec<u8> {
+        let mut all = core::mem::take(&mut self.unread);
+        if let Some(writer) = self.writer.take() {
+            all.extend(writer.untaken().unwrap_or_default());
+        }
+        all.append(&mut self.pending);
+        all.append(&mut self.cooked.take_line());
+        all
     }
 
     /// There will be nothing more.
@@ -107,7 +121,7 @@ impl Keyboard {
 
     fn step(&mut self) -> bool {
         let Some(writer) = &mut self.writer else {
-            self.pending.clear();
+            self.unread.append(&mut self.pending);
             return false;
         };
         let mut moved = false;
@@ -119,6 +133,8 @@ impl Keyboard {
                 }
                 Err(abi::Error::NotReady) => return moved,
                 Err(_) => {
+                    self.unread = writer.untaken().unwrap_or_default();
+                    self.unread.append(&mut self.pending);
                     self.writer = None;
                     return true;
                 }
@@ -228,6 +244,17 @@ impl Job {
         }
         console.show(&echo);
         wish
+    }
+
+    /// What was typed while it ran, and nobody has read.
+    pub fn take_unread(&mut self) -> Vec<u8> {
+        let unread = self.keyboard.as_mut().map(Keyboard::take_unread);
+        let mut unread = unread.unwrap_or_default();
+        // The editor's end of a line is the key.
+        for byte in unread.iter_mut().filter(|byte| **byte == b'\n') {
+            *byte = b'\r';
+        }
+        unread
     }
 
     /// Takes bytes for its input as they are.

@@ -344,7 +344,11 @@ impl Shell {
                 break 0;
             };
             if job.is_done() {
-                break self.jobs.remove(index).final_status();
+                let mut job = self.jobs.remove(index);
+                if self.console.is_terminal() && !self.is_interrupted {
+                    self.ahead.extend(job.take_unread());
+                }
+                break job.final_status();
             }
             if job.is_stopped {
                 let text = format!("[{number}] stopped: {}\n", job.text);
