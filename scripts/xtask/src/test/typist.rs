@@ -125,14 +125,18 @@ impl Typist {
         }
     }
 
+    /// Waits until these are the last rows of the screen, without blanks at their ends.
+    pub fn wait_for_rows(&mut self, wanted: &[&str]) -> Result<()> {
+        let wanted = wanted.join("\n");
+        let count = wanted.lines().count();
+        self.wait(&format!("'{wanted}'"), |screen| {
+            (last(screen, count) == wanted).then_some(())
+        })
+    }
+
     /// The last rows of the screen that are not empty.
     pub fn text(&self, most: usize) -> String {
-        let rows = rows(self.parser.screen());
-        let rows: Vec<&str> = rows.iter().map(|row| row.trim_end()).collect();
-        let end = rows.iter().rposition(|row| !row.is_empty());
-        let rows = rows.get(..end.map_or(0, |end| end + 1)).unwrap_or_default();
-        let begin = rows.len().saturating_sub(most);
-        rows.get(begin..).unwrap_or_default().join("\n")
+        last(self.parser.screen(), most)
     }
 
     /// Waits for a prompt below a row, with nothing behind it; its row.
@@ -242,6 +246,16 @@ impl Drop for Typist {
 fn parser() -> Parser {
     let size = |count| NonZero::new(count).unwrap_or(NonZero::<u16>::MIN);
     Parser::new(size(ROWS), size(COLUMNS), 0)
+}
+
+/// The last rows that are not empty, at most so many.
+fn last(screen: &Screen, most: usize) -> String {
+    let rows = rows(screen);
+    let rows: Vec<&str> = rows.iter().map(|row| row.trim_end()).collect();
+    let end = rows.iter().rposition(|row| !row.is_empty());
+    let rows = rows.get(..end.map_or(0, |end| end + 1)).unwrap_or_default();
+    let begin = rows.len().saturating_sub(most);
+    rows.get(begin..).unwrap_or_default().join("\n")
 }
 
 fn rows(screen: &Screen) -> Vec<String> {
