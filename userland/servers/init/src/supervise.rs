@@ -203,7 +203,9 @@ impl Supervisor {
         if let Some(note) = service.ended(status, now, stopping) {
             actions.push(Action::Note(index, note));
         }
-        let is_over = service.rules().ends_system && service.is_at_rest();
+        // Who had all others stopped says how the system ends.
+        let has_say = !matches!(self.stopping, Some(Some(_)));
+        let is_over = has_say && service.rules().ends_system && service.is_at_rest();
         if is_over && self.end == End::Open {
             self.end = End::Wanted(status);
             self.stopping.get_or_insert(None);

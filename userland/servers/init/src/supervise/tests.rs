@@ -402,11 +402,29 @@ fn the_system_ends_once() {
     };
     let mut world = World::new(&[console.clone(), console], true);
     world.ask(Ask::Stop(1));
-    world.ask(Ask::StopAll { except: Some(1) });
+    world.ask(Ask::StopAll { except: None });
     world.step(Step::End(0, 3));
-    assert_eq!(world.over, Some(3));
     world.step(Step::End(1, 4));
     assert_eq!(world.over, Some(3), "told once, by its first end");
+}
+
+/// A restart that a command asked for became a power-off with the command's status, as the command was killed.
+#[test]
+fn who_had_all_stopped_says_how_the_system_ends() {
+    let command = Rules {
+        ends_system: true,
+        restart: Restart {
+            policy: Policy::Never,
+            ..Restart::default()
+        },
+        ..Rules::default()
+    };
+    let mut world = World::new(&[Rules::default(), command], true);
+    world.step(Step::Ready(0));
+    world.ask(Ask::StopAll { except: Some(0) });
+    world.step(Step::End(1, 137));
+    assert_eq!(world.over, None);
+    assert!(world.open.is_empty(), "it was told that all have ended");
 }
 
 #[test]
