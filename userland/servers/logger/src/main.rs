@@ -10,9 +10,12 @@ use protocols::logger as protocol;
 use sys::Context;
 use sys::exec::{Either, Executor, race};
 use sys::object::{Mailbox, System};
+use sys::thread::Builder;
 
 /// What is kept, in KiB.
 const KEEP: usize = 512;
+/// The priority of the thread: that of programs is 4.
+const PRIORITY: u64 = 2;
 
 fn keep(context: &Context) -> usize {
     let mut keep = KEEP;
@@ -29,14 +32,21 @@ fn run(context: &Context) -> Result<(), Failure> {
     let keep = keep(context);
     let directory = Directory::of(context).ok_or(abi::Error::NotReady)?;
     let system = context.handle("system").ok_or(abi::Error::NotReady)?;
+    // It runs before ordinary programs: what they write, all at once, has to be read before the kernel's ring is full.
+    let body = move || serve(keep, &directory, System::from(system));
+    let thread = Builder::new().priority(PRIORITY).spawn(body)?;
+    thread.join()?
+}
+
+fn serve(keep: usize, directory: &Directory, system: System) -> Result<(), Failure> {
     let exec = Executor::new()?;
     let stop = exec.signal()?;
     directory.on_stop(stop.waiter()?.event, stop.mask())?;
     let server = Server::new(&exec, keep);
     let written = exec.signal()?;
-    let reading = exec.spawn(server.clone().read(System::from(system), written));
+    let reading = exec.spawn(server.clone().read(system, written));
     let inbox = exec.mailbox(Mailbox::new()?)?;
-    directory.register(protocol::NAME, inbox.mailbox())?;
+    directory.register_by_client(protocol::NAME, inbox.mailbox())?;
     exec.spawn(server.serve(inbox));
     exec.run_until(async {
         match race(stop.wait(), reading).await {
