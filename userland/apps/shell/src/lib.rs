@@ -6,11 +6,15 @@
 
 extern crate alloc;
 
+pub mod arithmetic;
+pub mod condition;
 pub mod cooked;
 pub mod editor;
 pub mod expand;
 pub mod grants;
+pub mod interpret;
 pub mod pattern;
+pub mod read;
 pub mod syntax;
 pub mod variables;
 pub mod watch;

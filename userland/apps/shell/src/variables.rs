@@ -1,6 +1,7 @@
 //! The shell's variables.
 
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::string::String;
 
 /// The most bytes of all names and values together.
@@ -12,10 +13,10 @@ struct Variable {
     is_exported: bool,
 }
 
-/// The shell's variables, by name; those that are exported are seen by programs.
+/// The shell's variables, by name; those that are exported are seen by programs. A clone costs nothing until one of the two changes.
 #[derive(Clone, Debug, Default)]
 pub struct Variables {
-    all: BTreeMap<String, Variable>,
+    all: Rc<BTreeMap<String, Variable>>,
     bytes: usize,
 }
 
@@ -30,12 +31,16 @@ impl Variables {
     pub fn set(&mut self, name: &str, value: &str) -> bool {
         let before = self.all.get(name);
         let freed = before.map_or(0, |variable| name.len() + variable.value.len());
+        if before.is_some_and(|variable| variable.value == value) {
+            return true;
+        }
         let bytes = self.bytes - freed + name.len() + value.len();
         if bytes > BYTES_MAX {
             return false;
         }
         self.bytes = bytes;
-        self.all.entry(name.into()).or_default().value = value.into();
+        let all = Rc::make_mut(&mut self.all);
+        all.entry(name.into()).or_default().value = value.into();
         true
     }
 
@@ -44,14 +49,14 @@ impl Variables {
         if self.get(name).is_none() && !self.set(name, "") {
             return;
         }
-        if let Some(variable) = self.all.get_mut(name) {
+        if let Some(variable) = Rc::make_mut(&mut self.all).get_mut(name) {
             variable.is_exported = true;
         }
     }
 
     /// Forgets one.
     pub fn unset(&mut self, name: &str) {
-        if let Some(variable) = self.all.remove(name) {
+        if let Some(variable) = Rc::make_mut(&mut self.all).remove(name) {
             self.bytes -= name.len() + variable.value.len();
         }
     }
@@ -66,6 +71,15 @@ impl Variables {
     pub fn exported(&self) -> impl Iterator<Item = (&str, &str)> {
         let exported = self.all.iter().filter(|(_, variable)| variable.is_exported);
         exported.map(|(name, variable)| (name.as_str(), variable.value.as_str()))
+    }
+
+    /// Those that are not exported, in order.
+    pub fn own(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self
+            .all
+            .iter()
+            .filter(|(_, variable)| !variable.is_exported);
+        own.map(|(name, variable)| (name.as_str(), variable.value.as_str()))
     }
 }
 
@@ -84,6 +98,9 @@ mod tests {
             [("A", "2"), ("B", "3")]
         );
         assert_eq!(variables.exported().collect::<Vec<_>>(), [("B", "3")]);
+        assert_eq!(variables.own().collect::<Vec<_>>(), [("A", "2")]);
+        let before = variables.clone();
+        assert!(variables.set("A", "x") && before.get("A") == Some("2"));
         assert!(!variables.set("C", &"x".repeat(BYTES_MAX)));
         variables.unset("A");
         variables.unset("B");

@@ -14,6 +14,11 @@ pub struct Completion {
     pub candidates: Vec<String>,
 }
 
+/// Words behind which a command comes.
+const BEFORE: &[&str] = &[
+    "if", "then", "elif", "else", "while", "until", "do", "{", "!", "time",
+];
+
 /// What is being typed at the end of a text: where the word begins, the word without quotes, and whether it is a command's name.
 pub fn context_of(before: &str) -> (usize, String, bool) {
     let mut start = 0;
@@ -34,12 +39,13 @@ pub fn context_of(before: &str) -> (usize, String, bool) {
                 was_word = true;
             }
             (None, blank) if blank.is_whitespace() => {
-                // Assignments come before a command's name.
-                is_command &= !was_word || word.contains('=');
+                // Assignments come before a command's name, and so do some words of the language.
+                is_command &= !was_word || word.contains('=') || BEFORE.contains(&word.as_str());
+                is_command |= blank == '\n';
                 (start, was_word) = (index + blank.len_utf8(), false);
                 word.clear();
             }
-            (None, ';' | '|' | '&') => {
+            (None, ';' | '|' | '&' | '(' | ')') => {
                 (start, was_word, is_command) = (index + 1, false, true);
                 word.clear();
             }

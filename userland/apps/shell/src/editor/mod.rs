@@ -66,6 +66,8 @@ pub struct Editor {
     recalled: Option<usize>,
     /// What was typed before the history was looked at.
     draft: String,
+    /// The line goes on what the one before it has begun.
+    is_continued: bool,
     search: Option<Search>,
     /// What was erased last.
     killed: String,
@@ -84,6 +86,7 @@ impl Editor {
             history: History::default(),
             recalled: None,
             draft: String::new(),
+            is_continued: false,
             search: None,
             killed: String::new(),
             was_tab: false,
@@ -99,6 +102,11 @@ impl Editor {
     /// Says how wide the terminal is now.
     pub fn set_columns(&mut self, columns: usize) {
         self.screen.set_columns(columns);
+    }
+
+    /// Says whether lines go on what the one before has begun: then the history has them as one.
+    pub fn set_continued(&mut self, is_continued: bool) {
+        self.is_continued = is_continued;
     }
 
     /// Begins a line with a prompt.
@@ -218,7 +226,10 @@ impl Editor {
     fn finish(&mut self) -> Event {
         self.leave("");
         let line = core::mem::take(&mut self.line).into_text();
-        self.history.add(&line);
+        match self.is_continued {
+            true => self.history.go_on(&line),
+            false => self.history.add(&line),
+        }
         self.recalled = None;
         Event::Line(line)
     }

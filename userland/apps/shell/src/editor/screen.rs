@@ -20,6 +20,18 @@ pub struct Screen {
     is_at_end: bool,
 }
 
+/// Stands for the end of a line, of what was typed over several ones.
+const END_OF_LINE: char = '¶';
+
+/// A text as it is shown.
+fn shown(text: &str) -> String {
+    let shown = text.chars().map(|one| match one {
+        '\n' => END_OF_LINE,
+        other => other,
+    });
+    shown.collect()
+}
+
 /// How many columns a text takes, without escape sequences (as those of colours in a prompt).
 fn text_width(text: &str) -> usize {
     let mut columns = 0;
@@ -101,11 +113,11 @@ impl Screen {
     pub fn draw(&mut self, prompt: &str, line: &Line, output: &mut Vec<u8>) {
         self.erase(output);
         output.extend(prompt.as_bytes());
-        output.extend(line.text().as_bytes());
+        output.extend(shown(line.text()).as_bytes());
         let prompt_width = text_width(prompt);
         let begin = (prompt_width / self.columns, prompt_width % self.columns);
-        let cursor = advance(begin, line.before(), self.columns);
-        let end = advance(cursor, line.after(), self.columns);
+        let cursor = advance(begin, &shown(line.before()), self.columns);
+        let end = advance(cursor, &shown(line.after()), self.columns);
         if end.1 == 0 && end.0 > 0 {
             // Behind the last column the terminal waits with going to the next row.
             output.extend(b"\r\n");

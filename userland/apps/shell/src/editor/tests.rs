@@ -205,6 +205,11 @@ fn the_word_that_is_completed_is_found() {
         ("cat >x", 5, "x", false),
         ("cat 'a b", 4, "a b", false),
         ("cat a\\ b", 4, "a b", false),
+        ("if l", 3, "l", true),
+        ("if a; then l", 11, "l", true),
+        ("echo then l", 10, "l", false),
+        ("echo $(l", 7, "l", true),
+        ("a b\nl", 4, "l", true),
     ];
     for (before, start, word, is_command) in cases {
         assert_eq!(
@@ -275,4 +280,50 @@ proptest! {
             prop_assert!(String::from_utf8(editor.take_output()).is_ok());
         }
     }
+}
+
+#[test]
+fn what_is_typed_over_several_lines_is_one_of_the_history() {
+    let mut editor = Editor::new(80);
+    let enter = |editor: &mut Editor, line: &str, is_continued: bool| {
+        editor.set_continued(is_continued);
+        editor.begin("> ");
+        let mut events = line
+            .bytes()
+            .chain([b'\r'])
+            .filter_map(|byte| editor.take(byte));
+        events.next().expect("a line")
+    };
+    for (line, is_continued) in [
+        ("a", false),
+        ("if b", false),
+        ("then c", true),
+        ("fi", true),
+    ] {
+        enter(&mut editor, line, is_continued);
+    }
+    let lines: Vec<_> = editor.history().lines().map(String::from).collect();
+    assert_eq!(lines, ["a", "if b\nthen c\nfi"]);
+    // One that begins with a blank is not kept, nor is what goes on with it.
+    enter(&mut editor, " x", false);
+    enter(&mut editor, "y", true);
+    assert_eq!(editor.history().lines().count(), 2);
+    // What is too long to be edited goes.
+    enter(&mut editor, "z", false);
+    for _ in 0..50 {
+        enter(&mut editor, &"z".repeat(100), true);
+    }
+    assert_eq!(editor.history().lines().count(), 2);
+    editor.set_continued(false);
+    editor.begin("> ");
+    editor.take_output();
+    for byte in b"\x1b[A" {
+        editor.take(*byte);
+    }
+    let shown = String::from_utf8(editor.take_output()).expect("text");
+    assert!(shown.contains("if b¶then c¶fi"), "{shown}");
+    assert_eq!(
+        editor.take(b'\r'),
+        Some(Event::Line("if b\nthen c\nfi".into()))
+    );
 }

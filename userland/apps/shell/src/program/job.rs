@@ -4,14 +4,16 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use abi::process::{EXITED, RUNNING};
 use shell::cooked::{Cooked, Typed};
-use sys::channel::{Channel, Writer};
+use sys::channel::{Channel, Reader, Writer};
 use sys::object::Process;
 
 use super::console::Console;
 use super::pump::{Progress, Pump};
+use super::streams::Supply;
 
 /// The status of what Ctrl-C has ended: 128 and the number that POSIX has for it.
 pub const INTERRUPTED: u64 = 130;
@@ -34,6 +36,10 @@ pub struct Member {
     pub is_reported: bool,
     /// What it reads from: its end is closed when it has ended.
     pub input: Option<Rc<Channel>>,
+    /// The file or text to which what it does not read goes back, for the commands behind it.
+    pub back: Option<Rc<RefCell<Supply>>>,
+    /// What it has not read.
+    pub unread: Vec<u8>,
     /// What it writes to, likewise.
     pub outputs: Vec<Rc<Channel>>,
     /// How it ended.
@@ -62,6 +68,9 @@ impl Member {
         }
         // The other sides see the end, whatever the program did to its own.
         if let Some(input) = self.input.take() {
+            if self.back.is_some() {
+                self.unread = left_in(&input);
+            }
             let _ = input.close_reader();
         }
         for output in self.outputs.drain(..) {
@@ -69,6 +78,20 @@ impl Member {
         }
         true
     }
+}
+
+/// What is in a channel whose reader has ended.
+fn left_in(channel: &Channel) -> Vec<u8> {
+    let mut left = Vec::new();
+    let reader = channel.reader().ok();
+    let reader = reader.and_then(|handles| Reader::new(sys::start::own(), handles).ok());
+    if let Some(mut reader) = reader {
+        let mut buffer = [0; 512];
+        while let Ok(count @ 1..) = reader.try_read(&mut buffer) {
+            left.extend(buffer.get(..count).unwrap_or_default());
+        }
+    }
+    left
 }
 
 /// What is typed for a program.
@@ -176,6 +199,32 @@ pub struct Job {
 }
 
 impl Job {
+    /// One without programs.
+    pub fn new(number: usize, text: String) -> Self {
+        Self {
+            number,
+            text,
+            members: Vec::new(),
+            pumps: Vec::new(),
+            keyboard: None,
+            status: None,
+            is_stopped: false,
+        }
+    }
+
+    /// Gives back what its programs did not read of files and texts.
+    pub fn give_back(&mut self) {
+        for pump in &mut self.pumps {
+            pump.give_back();
+        }
+        for member in &mut self.members {
+            let unread = core::mem::take(&mut member.unread);
+            if let Some(supply) = member.back.take() {
+                supply.borrow_mut().put_back(&unread);
+            }
+        }
+    }
+
     /// Does what can be done; whether something was.
     pub fn step(&mut self, console: &mut Console) -> bool {
         let mut progress = false;
@@ -246,15 +295,10 @@ impl Job {
         wish
     }
 
-    /// What was typed while it ran, and nobody has read.
+    /// What was typed while it ran, or came from the standard input, and nobody has read.
     pub fn take_unread(&mut self) -> Vec<u8> {
         let unread = self.keyboard.as_mut().map(Keyboard::take_unread);
-        let mut unread = unread.unwrap_or_default();
-        // The editor's end of a line is the key.
-        for byte in unread.iter_mut().filter(|byte| **byte == b'\n') {
-            *byte = b'\r';
-        }
-        unread
+        unread.unwrap_or_default()
     }
 
     /// Takes bytes for its input as they are.

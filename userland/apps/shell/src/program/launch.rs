@@ -2,72 +2,73 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
-use abi::{Error, Rights};
-use files::{FileError, How, Kind};
+use abi::Error;
 use shell::expand;
-use shell::grants::{self, Grant};
-use shell::syntax::{Command, Pipeline, Redirect, RedirectKind};
-use spawn::{Builder, Child};
+use shell::interpret::{self, Host};
+use shell::syntax::{Command, Simple};
 use sys::channel::{Channel, Reader, Writer};
-use sys::object::{Owned, Thread};
+use sys::object::Thread;
 
 use super::builtins;
-use super::console::{ENDED, FAULTED};
 use super::input::waiter;
 use super::job::{Job, Keyboard, Member};
+use super::programs::{Ends, Program};
 use super::pump::{Pump, Sink, Source};
 use super::shell::Shell;
+use super::streams::{Origin, Place, Streams, Supply};
 
 /// Bytes of a channel between two programs.
 const PIPE_ROOM: u64 = 16 * 1024;
 /// Bytes of a channel between a program and the shell.
 const ROOM: u64 = 4096;
-/// The program of this shell.
-const SHELL: &str = "/boot/bin/6s";
 /// The status of a job that was stopped.
 pub const STOPPED: u64 = 148;
-/// The status when a command is not there.
-const NOT_FOUND: u64 = 127;
 /// The status when a command cannot be started.
-const NOT_STARTED: u64 = 126;
+pub const NOT_STARTED: u64 = 126;
 
-/// A program that was found.
-struct Program {
-    /// Its file.
-    bytes: Vec<u8>,
-    path: String,
-    /// For the shell: the script that it is to run.
-    script: Option<String>,
+/// What is to be started.
+pub enum Task<'a> {
+    /// A command in a process of its own, or as if it were in one.
+    Command(&'a Command),
+    /// A simple command, and what its words stand for.
+    Words(&'a Simple, Vec<String>),
+    /// A text that a further shell runs, with its arguments.
+    Further(Vec<String>),
 }
 
 /// What a command reads.
 enum Feed {
     /// Nothing.
     Nothing,
-    /// What is typed.
+    /// What is typed, or the standard input.
     Keyboard,
+    /// A file or a text.
+    Supply(Rc<RefCell<Supply>>),
     /// What the command before writes.
     Pipe(Rc<Channel>),
     /// What the command before, one of the shell's own, has written.
     Bytes(Vec<u8>),
 }
 
-/// Where a command writes.
-enum Out {
-    Console,
-    Pipe,
-    File(files::File),
+impl From<Origin> for Feed {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::Console => Self::Keyboard,
+            Origin::Supply(supply) => Self::Supply(supply),
+        }
+    }
 }
 
-/// The ends of channels that a program is given.
-#[derive(Default)]
-struct Streams {
-    input: Option<Rc<Channel>>,
-    output: Option<Rc<Channel>>,
-    error: Option<Rc<Channel>>,
+/// A program that is to be started, and what it is told.
+struct Plan {
+    name: String,
+    program: Program,
+    arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// Stops all threads of a job; whether that was done.
@@ -94,208 +95,270 @@ fn each_thread(job: &Job, act: impl Fn(&Thread) -> bool) -> bool {
     all
 }
 
+/// What a command of a pipeline comes to: its status if it is none that has to be waited for, and what the next one reads.
+type Started = (Option<u64>, Feed);
+/// What went wrong, and the status; nothing to tell for what was told already.
+type Failure = (String, u64);
+
 impl Shell {
     /// Starts a pipeline; the number of the job, if there is one then. What went wrong was told, and is in the status.
-    pub fn start(
-        &mut self,
-        pipeline: &Pipeline,
-        text: String,
-        is_foreground: bool,
-    ) -> Option<usize> {
+    pub fn start(&mut self, tasks: Vec<Task>, text: String, is_foreground: bool) -> Option<usize> {
         let number = self.jobs.iter().map(|job| job.number).max().unwrap_or(0) + 1;
-        let mut job = Job {
-            number,
-            text,
-            members: Vec::new(),
-            pumps: Vec::new(),
-            keyboard: None,
-            status: None,
-            is_stopped: false,
-        };
+        let mut job = Job::new(number, text);
         let mut feed = match is_foreground {
-            true => Feed::Keyboard,
+            true => self.streams.input.clone().into(),
             false => Feed::Nothing,
         };
-        let last = pipeline.commands.len().saturating_sub(1);
-        for (index, command) in pipeline.commands.iter().enumerate() {
+        let last = tasks.len().saturating_sub(1);
+        for (index, task) in tasks.into_iter().enumerate() {
             job.status = None;
-            let (status, next) = self.start_one(&mut job, command, feed, index == last);
+            let (status, next) = self.start_one(&mut job, task, feed, index == last);
             if index == last {
                 job.status = status;
             }
             feed = next;
         }
         if job.is_done() && job.members.is_empty() {
-            self.status = job.final_status();
+            self.state().status = job.final_status();
             return None;
         }
         self.jobs.push(job);
         Some(number)
     }
 
-    /// Starts one command; its status if it is none that has to be waited for, and what the next one reads.
-    fn start_one(
-        &mut self,
-        job: &mut Job,
-        command: &Command,
-        feed: Feed,
-        is_last: bool,
-    ) -> (Option<u64>, Feed) {
+    /// Starts one command.
+    fn start_one(&mut self, job: &mut Job, task: Task, feed: Feed, is_last: bool) -> Started {
         let pipe = match &feed {
             Feed::Pipe(channel) => Some(Rc::clone(channel)),
             _ => None,
         };
-        match self.try_start(job, command, feed, is_last) {
-            Ok(done) => done,
-            Err((text, status)) => {
-                if let Some(pipe) = pipe {
-                    close_feed(Feed::Pipe(pipe));
-                }
-                self.complain(&text);
-                // The next command reads nothing.
-                (Some(status), Feed::Bytes(Vec::new()))
+        let result = match task {
+            Task::Words(simple, words) => self.start_simple(job, simple, words, feed, is_last),
+            Task::Further(words) => self.start_further(job, words, feed, is_last),
+            Task::Command(command) => self.start_apart(job, command, feed, is_last),
+        };
+        result.unwrap_or_else(|(text, status)| {
+            if let Some(pipe) = pipe {
+                close_feed(Feed::Pipe(pipe));
             }
-        }
+            if !text.is_empty() {
+                self.complain(&text);
+            }
+            // The next command reads nothing.
+            (Some(status), Feed::Bytes(Vec::new()))
+        })
     }
 
-    fn try_start(
+    /// Starts a command that changes nothing of this shell.
+    fn start_apart(
         &mut self,
         job: &mut Job,
         command: &Command,
         feed: Feed,
         is_last: bool,
-    ) -> Result<(Option<u64>, Feed), (String, u64)> {
-        let words = expand::words(&command.words, self);
-        let failed = |error: FileError| (format!("{error}"), 1);
-        // Files first: what cannot be opened keeps the command from running.
-        let mut out = if is_last { Out::Console } else { Out::Pipe };
-        let mut error_out = None;
-        let mut input_file = None;
-        let mut is_error_output = false;
-        for redirect in &command.redirects {
-            let file = self.open_target(redirect).map_err(failed)?;
-            match (redirect.kind, file) {
-                (RedirectKind::Input, file) => input_file = file,
-                (RedirectKind::Output | RedirectKind::Append, Some(file)) => out = Out::File(file),
-                (RedirectKind::Error | RedirectKind::AppendError, file) => error_out = file,
-                (RedirectKind::ErrorToOutput, _) => is_error_output = true,
-                (_, None) => {}
+    ) -> Result<Started, Failure> {
+        let Command::Simple(simple) = command else {
+            let words = self.further_words(command);
+            return self.start_further(job, words, feed, is_last);
+        };
+        let simple = self.without_alias(simple);
+        let snapshot = self.begin_subshell();
+        let result = match expand::words(&simple.words, self) {
+            Ok(words) if self.is_for_further(&words) => {
+                let words = self.further_words(&Command::Simple(simple));
+                self.start_further(job, words, feed, is_last)
             }
+            Ok(words) => self.start_simple(job, &simple, words, feed, is_last),
+            Err(error) => {
+                let status = interpret::refuse(self, &error);
+                close_feed(feed);
+                Err((String::new(), status))
+            }
+        };
+        self.end_subshell(snapshot);
+        result
+    }
+
+    /// Has a further shell run a text.
+    fn start_further(
+        &mut self,
+        job: &mut Job,
+        words: Vec<String>,
+        feed: Feed,
+        is_last: bool,
+    ) -> Result<Started, Failure> {
+        let plan = Plan {
+            name: "6s".into(),
+            program: self.itself()?,
+            arguments: words,
+            environment: self.environment(Vec::new()),
+        };
+        let streams = self.ends_of_pipeline(is_last);
+        self.launch(job, plan, feed, &streams)
+    }
+
+    /// What a command of a pipeline writes to.
+    fn ends_of_pipeline(&self, is_last: bool) -> Streams {
+        let mut streams = self.streams.clone();
+        if !is_last {
+            streams.output = Place::Pipe;
         }
-        let Some(name) = words.first().filter(|name| !name.is_empty()) else {
+        streams
+    }
+
+    fn start_simple(
+        &mut self,
+        job: &mut Job,
+        command: &Simple,
+        words: Vec<String>,
+        mut feed: Feed,
+        is_last: bool,
+    ) -> Result<Started, Failure> {
+        // Files first: what cannot be opened keeps the command from running.
+        let streams = self.ends_of_pipeline(is_last);
+        let streams = self.redirected(&command.redirects, streams);
+        let streams = streams.map_err(|text| (text, 1))?;
+        use shell::syntax::RedirectKind::{Here, Input};
+        let mut kinds = command.redirects.iter().map(|redirect| redirect.kind);
+        if kinds.any(|kind| matches!(kind, Input | Here)) {
+            close_feed(feed);
+            feed = streams.input.clone().into();
+        }
+        let assigned = self.assigned(command);
+        let assigned = assigned.map_err(|error| (error.to_string(), 1))?;
+        let Some((name, arguments)) = words.split_first() else {
             close_feed(feed);
             return Ok((Some(0), Feed::Bytes(Vec::new())));
         };
         if let Some(builtin) = builtins::find(name) {
             close_feed(feed);
-            let mut output = builtins::Output::default();
-            let status = builtin(self, words.get(1..).unwrap_or_default(), &mut output);
-            match error_out {
-                Some(mut file) => file.write_all(&output.error).map_err(failed)?,
-                None => self.console.print(&output.error),
-            }
-            let next = match out {
-                Out::File(mut file) => {
-                    file.write_all(&output.text).map_err(failed)?;
-                    Feed::Bytes(Vec::new())
-                }
-                Out::Console => {
-                    self.console.print(&output.text);
-                    Feed::Bytes(Vec::new())
-                }
-                Out::Pipe => Feed::Bytes(output.text),
-            };
-            return Ok((Some(status), next));
+            return self.run_in_pipeline(builtin, name, arguments, &streams);
         }
-
-        let name = name.clone();
-        let program = match (self.find(&name), error_out.as_mut()) {
-            (Ok(program), _) => program,
-            (Err((text, status)), Some(file)) => {
+        let program = match self.find(name) {
+            Ok(program) => program,
+            Err((text, status)) => {
                 close_feed(feed);
-                file.write_all(format!("6s: {text}\n").as_bytes())
-                    .map_err(failed)?;
+                let before = core::mem::replace(&mut self.streams.error, streams.error);
+                self.complain(&text);
+                self.streams.error = before;
                 return Ok((Some(status), Feed::Bytes(Vec::new())));
             }
-            (Err(error), None) => return Err(error),
         };
-        let cannot = |error: Error| (format!("{name}: no channel: {error}"), NOT_STARTED);
-        let mut streams = Streams::default();
-        let mut pumps = Vec::new();
-        match (input_file, feed) {
-            (Some(file), feed) => {
-                close_feed(feed);
-                let (channel, writer) = self.input_channel().map_err(cannot)?;
-                pumps.push(Pump::new(Source::File(file), Sink::Channel(writer)));
-                streams.input = Some(channel);
+        let plan = Plan {
+            name: name.clone(),
+            program,
+            arguments: arguments.to_vec(),
+            environment: self.environment(assigned),
+        };
+        self.launch(job, plan, feed, &streams)
+    }
+
+    /// Runs a command of the shell that does not wait, and keeps what the next one reads.
+    fn run_in_pipeline(
+        &mut self,
+        builtin: builtins::Builtin,
+        name: &str,
+        arguments: &[String],
+        streams: &Streams,
+    ) -> Result<Started, Failure> {
+        let mut output = builtins::Output::default();
+        let before = core::mem::replace(&mut self.streams, streams.clone());
+        let status = builtin.run(self, name, arguments, &mut output);
+        self.streams = before;
+        let mut next = Vec::new();
+        for (place, bytes) in [
+            (&streams.output, output.text),
+            (&streams.error, output.error),
+        ] {
+            match place {
+                Place::Pipe => next.extend(bytes),
+                place => {
+                    let written = self.write(place, &bytes);
+                    written.map_err(|error| (error.to_string(), 1))?;
+                }
             }
-            (None, Feed::Nothing) => {}
-            (None, Feed::Keyboard) => {
+        }
+        Ok((Some(status), Feed::Bytes(next)))
+    }
+
+    /// Starts a program.
+    fn launch(
+        &mut self,
+        job: &mut Job,
+        plan: Plan,
+        feed: Feed,
+        streams: &Streams,
+    ) -> Result<Started, Failure> {
+        let name = plan.name;
+        let cannot = |error: Error| (format!("{name}: no channel: {error}"), NOT_STARTED);
+        let mut ends = Ends::default();
+        let mut pumps = Vec::new();
+        let mut back = None;
+        match feed {
+            Feed::Nothing => {}
+            Feed::Keyboard => {
                 let (channel, writer) = self.input_channel().map_err(cannot)?;
                 job.keyboard = Some(Keyboard::new(writer));
-                streams.input = Some(channel);
+                ends.input = Some(channel);
             }
-            (None, Feed::Pipe(channel)) => streams.input = Some(channel),
-            (None, Feed::Bytes(bytes)) => {
+            Feed::Supply(supply) => {
+                let (channel, writer) = self.input_channel().map_err(cannot)?;
+                let source = Source::Supply(Rc::clone(&supply));
+                pumps.push(Pump::new(source, Sink::Channel(writer)));
+                ends.input = Some(channel);
+                back = Some(supply);
+            }
+            Feed::Pipe(channel) => ends.input = Some(channel),
+            Feed::Bytes(bytes) => {
                 let (channel, writer) = self.input_channel().map_err(cannot)?;
                 pumps.push(Pump::of_bytes(bytes, Sink::Channel(writer)));
-                streams.input = Some(channel);
+                ends.input = Some(channel);
             }
         }
-        let mut next = Feed::Bytes(Vec::new());
-        let is_shown = matches!(out, Out::Console);
-        let (channel, pump) = match out {
-            Out::Pipe => {
-                let channel = Rc::new(Channel::new(PIPE_ROOM).map_err(cannot)?);
-                next = Feed::Pipe(Rc::clone(&channel));
-                (channel, None)
-            }
-            Out::Console => self.output_channel(Sink::Console).map_err(cannot)?,
-            Out::File(file) => self.output_channel(Sink::File(file)).map_err(cannot)?,
-        };
-        streams.output = Some(channel);
-        pumps.extend(pump);
-        let sink = match error_out {
-            Some(file) => Some(Sink::File(file)),
-            // With the output it stays in order.
-            None if is_error_output || is_shown => None,
-            None => Some(Sink::Console),
-        };
-        if let Some(sink) = sink {
-            let (channel, pump) = self.output_channel(sink).map_err(cannot)?;
-            streams.error = Some(channel);
+        // With the output errors stay in order.
+        let is_one = streams.output.is_same(&streams.error);
+        let mut pipe = None;
+        for (place, end) in [
+            (Some(&streams.output), &mut ends.output),
+            ((!is_one).then_some(&streams.error), &mut ends.error),
+        ] {
+            let (channel, pump) = match place {
+                None => continue,
+                Some(Place::Pipe) => {
+                    let channel = Rc::new(Channel::new(PIPE_ROOM).map_err(cannot)?);
+                    pipe = Some(Rc::clone(&channel));
+                    (channel, None)
+                }
+                Some(place) => self.output_channel(place).map_err(cannot)?,
+            };
+            *end = Some(channel);
             pumps.extend(pump);
         }
-        let arguments = words.get(1..).unwrap_or_default();
-        let environment = self.environment(command);
+        let next = pipe.map_or_else(|| Feed::Bytes(Vec::new()), Feed::Pipe);
         let child = self
-            .spawn(&name, &program, arguments, &environment, &streams)
+            .spawn(
+                &name,
+                &plan.program,
+                &plan.arguments,
+                &plan.environment,
+                &ends,
+            )
             .map_err(|text| (text, NOT_STARTED))?;
         let bias = child.bias();
         job.pumps.extend(pumps);
         job.members.push(Member {
             name,
-            program: program.path,
+            program: plan.program.path,
             bias,
             process: child.into_process(),
             is_reported: false,
-            input: streams.input,
-            outputs: streams.output.into_iter().chain(streams.error).collect(),
+            input: ends.input,
+            back,
+            unread: Vec::new(),
+            outputs: ends.output.into_iter().chain(ends.error).collect(),
             status: None,
         });
         Ok((None, next))
-    }
-
-    /// Opens the file of a redirection; nothing for one without a file.
-    pub fn open_target(&self, redirect: &Redirect) -> Result<Option<files::File>, FileError> {
-        let how = match redirect.kind {
-            RedirectKind::Input => How::Read,
-            RedirectKind::Output | RedirectKind::Error => How::Create,
-            RedirectKind::Append | RedirectKind::AppendError => How::Append,
-            RedirectKind::ErrorToOutput => return Ok(None),
-        };
-        let path = expand::single(&redirect.target, self);
-        self.files.open(&path, how).map(Some)
     }
 
     /// A channel to a program, and the end that the shell writes to.
@@ -306,126 +369,16 @@ impl Shell {
     }
 
     /// A channel from a program, and what moves the bytes on.
-    fn output_channel(&self, sink: Sink) -> Result<(Rc<Channel>, Option<Pump>), Error> {
+    fn output_channel(&self, place: &Place) -> Result<(Rc<Channel>, Option<Pump>), Error> {
+        let sink = match place {
+            Place::File(file) => Sink::File(Rc::clone(file)),
+            Place::Captured(captured) => Sink::Captured(Rc::clone(captured)),
+            Place::Console | Place::Pipe => Sink::Console,
+        };
         let channel = Channel::with(ROOM, None, Some(waiter(&self.event)?))?;
         let reader = Reader::new(sys::start::own(), channel.reader()?)?;
         let pump = Pump::new(Source::Channel(reader), sink);
         Ok((Rc::new(channel), Some(pump)))
-    }
-
-    /// The program of a command; for a script that is the shell, and the script's path.
-    fn find(&self, name: &str) -> Result<Program, (String, u64)> {
-        let paths: Vec<String> = match name.contains('/') {
-            true => Vec::from([String::from(name)]),
-            false => {
-                let path = self.value("PATH");
-                let parts = path.split(':').filter(|part| !part.is_empty());
-                parts.map(|part| format!("{part}/{name}")).collect()
-            }
-        };
-        for path in paths {
-            match self.files.stat(&path) {
-                Ok(info) if info.kind == Kind::Directory && name.contains('/') => {
-                    return Err((format!("{name}: it is a directory"), NOT_STARTED));
-                }
-                Ok(info) if info.kind == Kind::Directory => continue,
-                Ok(_) => {}
-                Err(error) if error.is_not_found() => continue,
-                Err(error) => return Err((format!("{error}"), NOT_STARTED)),
-            }
-            let bytes = self.files.read(&path);
-            let bytes = bytes.map_err(|error| (format!("{error}"), NOT_STARTED))?;
-            if bytes.starts_with(b"\x7fELF") {
-                return Ok(Program {
-                    bytes,
-                    path,
-                    script: None,
-                });
-            }
-            let shell = self.files.read(SHELL);
-            let shell = shell.map_err(|error| (format!("{error}"), NOT_STARTED))?;
-            return Ok(Program {
-                bytes: shell,
-                path: SHELL.into(),
-                script: Some(path),
-            });
-        }
-        Err((format!("{name}: there is no such command"), NOT_FOUND))
-    }
-
-    /// Makes a process of a program.
-    fn spawn(
-        &self,
-        name: &str,
-        program: &Program,
-        arguments: &[String],
-        environment: &[(String, String)],
-        streams: &Streams,
-    ) -> Result<Child, String> {
-        let script = program.script.as_deref();
-        let own_name = match script {
-            Some(_) => "6s",
-            None => files::path::name(name),
-        };
-        let grant = match script {
-            None if !name.contains('/') => grants::of(name),
-            None => grants::PLAIN,
-            Some(_) => grants::of("6s"),
-        };
-        let mut builder = Builder::new(own_name, &program.bytes);
-        builder = builder.arguments(script);
-        builder = builder.arguments(arguments.iter().map(String::as_str));
-        for (name, value) in environment {
-            builder = builder.env(name, value);
-        }
-        for (name, handle) in self.granted(grant)? {
-            builder = builder.handle(name, handle);
-        }
-        let ends = |handles: [abi::Handle; 4]| handles.map(Owned::from_raw);
-        let no_end = |error: Error| format!("{name}: no channel: {error}");
-        if let Some(channel) = &streams.input {
-            builder = builder.bundle("stdin", ends(channel.reader().map_err(no_end)?));
-        }
-        if let Some(channel) = &streams.output {
-            builder = builder.bundle("stdout", ends(channel.writer().map_err(no_end)?));
-        }
-        if let Some(channel) = &streams.error {
-            builder = builder.bundle("stderr", ends(channel.writer().map_err(no_end)?));
-        }
-        let builder = builder
-            .on_exit(&self.event, ENDED)
-            .on_exception(&self.event, FAULTED);
-        builder.spawn().map_err(|error| format!("{error}"))
-    }
-
-    /// The handles that a grant means.
-    fn granted(&self, grant: Grant) -> Result<Vec<(&'static str, Owned)>, String> {
-        let mut handles = Vec::new();
-        let directory = self.directory.narrow(grant.services);
-        handles.push((
-            "directory",
-            directory.map_err(|failure| format!("no way to the services: {failure}"))?,
-        ));
-        let machine = &self.machine;
-        let log = Self::again(machine.log.as_ref(), Rights::LOG_WRITE)
-            .or_else(|| Self::again(machine.system.as_ref(), Rights::LOG_WRITE));
-        handles.extend(log.map(|log| ("log", log)));
-        if grant.system != Rights::NONE {
-            let system = Self::again(machine.system.as_ref(), grant.system);
-            handles.extend(system.map(|system| ("system", system)));
-        }
-        if grant.has_resources {
-            let rights = Rights::INSPECT.union(Rights::USE);
-            for (name, owned) in [
-                ("memory", &machine.memory),
-                ("ports", &machine.ports),
-                ("lines", &machine.lines),
-            ] {
-                let again = Self::again(owned.as_ref(), rights);
-                handles.extend(again.map(|handle| (name, handle)));
-            }
-        }
-        Ok(handles)
     }
 }
 

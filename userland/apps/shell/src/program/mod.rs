@@ -2,13 +2,16 @@
 
 mod builtins;
 mod console;
+mod host;
 mod input;
 mod job;
 mod launch;
+mod programs;
 mod pump;
 mod run;
 mod session;
 mod shell;
+mod streams;
 
 use alloc::format;
 use alloc::string::String;

@@ -1,13 +1,16 @@
 //! Moves bytes: from programs to the terminal and to files, and from files and the shell's own commands to programs.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use abi::Error;
 use files::File;
 use sys::channel::{Reader, Writer};
 
 use super::console::Console;
+use super::streams::{Captured, Supply};
 
 /// Bytes that are moved at once.
 const PIECE: usize = 4096;
@@ -18,8 +21,8 @@ const PIECES_MAX: usize = 16;
 pub enum Source {
     /// A program writes them.
     Channel(Reader),
-    /// They lie in a file.
-    File(File),
+    /// They lie in a file, or in a text.
+    Supply(Rc<RefCell<Supply>>),
 }
 
 /// Where bytes go.
@@ -29,7 +32,9 @@ pub enum Sink {
     /// A program reads them.
     Channel(Writer),
     /// They go to a file.
-    File(File),
+    File(Rc<RefCell<File>>),
+    /// They stand for `$(...)`.
+    Captured(Rc<RefCell<Captured>>),
 }
 
 /// How it stands.
@@ -73,6 +78,14 @@ impl Pump {
         !matches!(self.sink, Sink::Channel(_))
     }
 
+    /// Gives back what comes from a file or a text and was not moved.
+    pub fn give_back(&mut self) {
+        if let Some(Source::Supply(supply)) = &self.source {
+            supply.borrow_mut().put_back(&self.buffer);
+            self.buffer.clear();
+        }
+    }
+
     /// Moves what can be moved now.
     pub fn step(&mut self, console: &mut Console) -> Progress {
         let mut moved = false;
@@ -98,7 +111,7 @@ impl Pump {
         self.buffer.resize(PIECE, 0);
         let result = match source {
             Source::Channel(reader) => reader.read_or_arm(&mut self.buffer).map_err(Some),
-            Source::File(file) => file.read(&mut self.buffer).map_err(|error| {
+            Source::Supply(supply) => supply.borrow_mut().read(&mut self.buffer).map_err(|error| {
                 console.print(format!("6s: {error}\n").as_bytes());
                 None
             }),
@@ -124,10 +137,19 @@ impl Pump {
             Sink::Channel(writer) => match writer.write_or_arm(&self.buffer) {
                 Ok(count) => drop(self.buffer.drain(..count)),
                 Err(Error::NotReady) => return Progress::Waits,
-                Err(_) => return Progress::Done,
+                Err(_) => {
+                    self.give_back();
+                    return Progress::Done;
+                }
             },
+            Sink::Captured(captured) => {
+                if !captured.borrow_mut().add(&self.buffer) {
+                    return Progress::Done;
+                }
+                self.buffer.clear();
+            }
             Sink::File(file) => {
-                if let Err(error) = file.write_all(&self.buffer) {
+                if let Err(error) = file.borrow_mut().write_all(&self.buffer) {
                     console.print(format!("6s: {error}\n").as_bytes());
                     return Progress::Done;
                 }

@@ -1,63 +1,38 @@
-//! Runs what was read.
+//! Runs simple commands and pipelines.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use shell::expand::{self, World};
-use shell::syntax::{Chain, Command, Part, Pipeline, Script, When, Word, parse};
+use shell::expand::{self, ExpandError, World};
+use shell::interpret::{self, Host};
+use shell::syntax::{Chain, Command, Part, Pipeline, Script, Simple, Word, parse};
 
 use super::builtins;
+use super::launch::Task;
 use super::shell::Shell;
 
 /// How often an alias can stand for another one.
 const ALIASES_MAX: usize = 8;
+/// Commands of the shell that wait or read: in a pipeline they are run by a further shell.
+const WAITING: &[&str] = &["read", ".", "source", "wait", "fg"];
 
 impl Shell {
-    /// Runs a script. The status is that of the last pipeline.
-    pub fn run(&mut self, script: &Script) {
-        for chain in &script.0 {
-            if self.exit.is_some() || self.is_interrupted {
-                return;
-            }
-            match chain.is_background {
-                true => self.run_background(chain),
-                false => self.run_chain(chain),
-            }
-        }
-    }
-
-    fn run_chain(&mut self, chain: &Chain) {
-        self.status = self.run_pipeline(&chain.first);
-        for (when, pipeline) in &chain.rest {
-            if self.exit.is_some() || self.is_interrupted {
-                return;
-            }
-            if (self.status == 0) == (*when == When::Success) {
-                self.status = self.run_pipeline(pipeline);
-            }
-        }
-    }
-
     /// Starts a chain and goes on. One that has conditions is the business of a further shell.
-    fn run_background(&mut self, chain: &Chain) {
+    pub fn run_background(&mut self, chain: &Chain) {
         let text = chain.to_string();
-        let further = |text: &str| {
-            let part = |text: &str| Word(Vec::from([Part::Quoted(text.into())]));
-            Pipeline {
-                is_negated: false,
-                commands: Vec::from([Command {
-                    words: Vec::from([part("6s"), part("-c"), part(text)]),
-                    ..Command::default()
-                }]),
+        let is_pipeline = chain.rest.is_empty() && !chain.first.is_negated;
+        let tasks = match is_pipeline {
+            true => chain.first.commands.iter().map(Task::Command).collect(),
+            false => {
+                let chain = Chain {
+                    is_background: false,
+                    ..chain.clone()
+                };
+                Vec::from([Task::Further(self.further(&Script(Vec::from([chain]))))])
             }
         };
-        let is_simple = chain.rest.is_empty() && !chain.first.is_negated;
-        let pipeline = match is_simple {
-            true => chain.first.clone(),
-            false => further(&text),
-        };
-        if let Some(number) = self.start(&pipeline, text, false) {
+        if let Some(number) = self.start(tasks, text, false) {
             let job = self.jobs.iter().find(|job| job.number == number);
             let last = job.and_then(|job| job.members.last());
             let usage = last.and_then(|last| last.process.usage().ok());
@@ -67,102 +42,201 @@ impl Shell {
                 self.console.print(text.as_bytes());
             }
         }
-        self.status = 0;
+        self.state.status = 0;
     }
 
-    fn run_pipeline(&mut self, pipeline: &Pipeline) -> u64 {
-        let mut pipeline = pipeline.clone();
-        for command in &mut pipeline.commands {
-            self.replace_aliases(command);
+    /// What a further shell is told, to run a script as this one would: its arguments. It inherits what is exported.
+    fn further(&self, script: &Script) -> Vec<String> {
+        let quoted = |text: &str| Word(Vec::from([Part::Quoted(text.into())]));
+        let mut text = String::new();
+        for (name, value) in self.variables.own() {
+            text.push_str(&format!("{name}={}; ", quoted(value)));
         }
+        for (name, value) in &self.aliases {
+            text.push_str(&format!("alias {}; ", quoted(&format!("{name}={value}"))));
+        }
+        for (name, body) in self.state.functions.iter() {
+            let function = Command::Function {
+                name: name.clone(),
+                body: alloc::rc::Rc::clone(body),
+            };
+            let function = function.to_string();
+            text.push_str(&function);
+            // A here-document has ended the line.
+            text.push_str(if function.ends_with('\n') { "" } else { "; " });
+        }
+        // Its lines count as those of this script, as far as there is room for that.
+        let taken = text.matches('\n').count();
+        let script = script.to_string();
+        let begin = script.bytes().take_while(|byte| *byte == b'\n').count();
+        text.push_str(script.get(begin.min(taken)..).unwrap_or_default());
+        let own = ["-c".into(), text].into_iter();
+        own.chain(self.arguments.iter().cloned()).collect()
+    }
+
+    /// What a further shell is told to run a command.
+    pub fn further_words(&self, command: &Command) -> Vec<String> {
+        let chain = Chain {
+            first: Pipeline {
+                is_negated: false,
+                commands: Vec::from([command.clone()]),
+            },
+            rest: Vec::new(),
+            is_background: false,
+            line: self.state.line,
+        };
+        self.further(&Script(Vec::from([chain])))
+    }
+
+    /// Whether a command of a pipeline needs a shell of its own.
+    pub fn is_for_further(&self, words: &[String]) -> bool {
+        let name = words.first();
+        name.is_some_and(|name| {
+            self.state.functions.contains_key(name) || WAITING.contains(&name.as_str())
+        })
+    }
+
+    /// Runs a simple command; returns its status.
+    pub fn run_simple(&mut self, command: &Simple) -> u64 {
+        let mut command = self.without_alias(command);
+        match without_time(&mut command) {
+            true => self.timed(|shell| shell.run_words(&command)),
+            false => self.run_words(&command),
+        }
+    }
+
+    /// Runs several commands, each of which reads what the one before writes.
+    pub fn run_commands(&mut self, pipeline: &Pipeline) -> u64 {
+        let mut pipeline = pipeline.clone();
         let is_timed = match pipeline.commands.first_mut() {
-            Some(first)
-                if first
-                    .words
-                    .first()
-                    .is_some_and(|word| is_text(word, "time")) =>
-            {
-                first.words.remove(0);
-                true
+            Some(Command::Simple(first)) => {
+                *first = self.without_alias(first);
+                without_time(first)
             }
             _ => false,
         };
-        let begin = sys::call::clock_read();
-        let status = self.run_commands(&pipeline);
-        if is_timed {
-            let ns = sys::call::clock_read().saturating_sub(begin);
-            let text = format!(
-                "real {}.{:06} s\n",
-                ns / 1_000_000_000,
-                ns / 1000 % 1_000_000
-            );
-            self.console.print(text.as_bytes());
-        }
-        match pipeline.is_negated {
-            true => u64::from(status == 0),
-            false => status,
+        let run = |shell: &mut Self| {
+            let tasks = pipeline.commands.iter().map(Task::Command).collect();
+            shell.start_and_wait(tasks, pipeline.to_string())
+        };
+        match is_timed {
+            true => self.timed(run),
+            false => run(self),
         }
     }
 
-    fn run_commands(&mut self, pipeline: &Pipeline) -> u64 {
-        if let [command] = pipeline.commands.as_slice() {
-            let is_nothing = command.words.is_empty() && command.redirects.is_empty();
-            if is_nothing {
-                return self.assign(command);
-            }
-            let words = expand::words(&command.words, self);
-            if let Some(builtin) = words.first().and_then(|name| builtins::find(name)) {
-                return self.run_builtin(command, builtin, &words);
-            }
-        }
-        let text = pipeline.to_string();
-        match self.start(pipeline, text, true) {
+    fn start_and_wait(&mut self, tasks: Vec<Task>, text: String) -> u64 {
+        match self.start(tasks, text, true) {
             Some(number) => self.wait_for(number),
-            None => self.status,
+            None => self.state.status,
         }
+    }
+
+    fn timed(&mut self, run: impl FnOnce(&mut Self) -> u64) -> u64 {
+        let begin = sys::call::clock_read();
+        let status = run(self);
+        let ns = sys::call::clock_read().saturating_sub(begin);
+        let (seconds, rest) = (ns / 1_000_000_000, ns / 1000 % 1_000_000);
+        self.write_error(format!("real {seconds}.{rest:06} s\n").as_bytes());
+        status
+    }
+
+    fn run_words(&mut self, command: &Simple) -> u64 {
+        self.state.substitution = None;
+        let words = match expand::words(&command.words, self) {
+            Ok(words) => words,
+            Err(error) => return interpret::refuse(self, &error),
+        };
+        let Some((name, arguments)) = words.split_first() else {
+            return self.run_assignments(command);
+        };
+        let is_special = interpret::NAMES.contains(&name.as_str());
+        let function = match is_special {
+            true => None,
+            false => self.state.functions.get(name).cloned(),
+        };
+        let builtin = builtins::find(name);
+        if function.is_none() && builtin.is_none() {
+            let text = command.to_string();
+            return self.start_and_wait(Vec::from([Task::Words(command, words)]), text);
+        }
+        let streams = match self.redirect(&command.redirects) {
+            Ok(streams) => streams,
+            Err(text) => {
+                self.complain(&text);
+                return 1;
+            }
+        };
+        let status = match (self.assign(command), function, builtin) {
+            (Err(error), ..) => interpret::refuse(self, &error),
+            (Ok(()), Some(function), _) => interpret::call(self, &function, arguments.to_vec()),
+            (Ok(()), None, Some(builtin)) => self.run_builtin(builtin, name, arguments),
+            (Ok(()), None, None) => 0,
+        };
+        self.restore(streams);
+        status
+    }
+
+    /// Runs a command without words; its status is that of the last `$(...)` in it.
+    fn run_assignments(&mut self, command: &Simple) -> u64 {
+        if let Err(error) = self.assign(command) {
+            return interpret::refuse(self, &error);
+        }
+        match self.redirected(&command.redirects, self.streams.clone()) {
+            Ok(_) => self.state.substitution.unwrap_or(0),
+            Err(text) => {
+                self.complain(&text);
+                1
+            }
+        }
+    }
+
+    /// What a command assigns.
+    pub fn assigned(&mut self, command: &Simple) -> Result<Vec<(String, String)>, ExpandError> {
+        let mut assigned = Vec::new();
+        for (name, value) in &command.assignments {
+            assigned.push((name.clone(), expand::single(value, self)?));
+        }
+        Ok(assigned)
     }
 
     /// Sets the variables of a command.
-    pub fn assign(&mut self, command: &Command) -> u64 {
+    fn assign(&mut self, command: &Simple) -> Result<(), ExpandError> {
         for (name, value) in &command.assignments {
-            let value = expand::single(value, self);
+            let value = expand::single(value, self)?;
             if !self.variables.set(name, &value) {
-                self.complain(&format!("{name}: the variables have no room for it"));
-                return 1;
+                return Err(ExpandError::NoRoom(name.clone()));
             }
         }
-        0
+        Ok(())
     }
 
-    /// Puts what an alias stands for in its place.
-    fn replace_aliases(&self, command: &mut Command) {
+    /// A command with what an alias stands for in its place.
+    pub fn without_alias(&self, command: &Simple) -> Simple {
+        let mut command = command.clone();
         for _ in 0..ALIASES_MAX {
             let Some([Part::Text(name)]) = command.words.first().map(|word| word.0.as_slice())
             else {
-                return;
+                break;
             };
             let Some(alias) = self.aliases.get(name) else {
-                return;
+                break;
             };
             // What is no plain command was refused when the alias was made.
             let Some(words) = plain_words(alias) else {
-                return;
+                break;
             };
             let is_itself = words.first() == command.words.first();
             command.words.splice(..1, words);
             if is_itself {
-                return;
+                break;
             }
         }
+        command
     }
 
-    /// The environment of programs that a command starts.
-    pub fn environment(&self, command: &Command) -> Vec<(String, String)> {
-        let assigned: Vec<(String, String)> = command
-            .assignments
-            .iter()
-            .map(|(name, value)| (name.clone(), expand::single(value, self)))
-            .collect();
+    /// The environment of programs: what is exported, and what a command assigns.
+    pub fn environment(&self, assigned: Vec<(String, String)>) -> Vec<(String, String)> {
         let exported = self.variables.exported();
         let mut all: Vec<(String, String)> = exported
             .filter(|(name, _)| !assigned.iter().any(|(other, _)| other == name))
@@ -178,8 +252,14 @@ impl Shell {
     }
 }
 
-fn is_text(word: &Word, text: &str) -> bool {
-    matches!(word.0.as_slice(), [Part::Text(word)] if word == text)
+/// Takes `time` from the begin of a command; whether it was there.
+fn without_time(command: &mut Simple) -> bool {
+    let first = command.words.first().map(|word| word.0.as_slice());
+    let is_timed = matches!(first, Some([Part::Text(word)]) if word == "time");
+    if is_timed {
+        command.words.remove(0);
+    }
+    is_timed
 }
 
 /// The words of a text that is one command and nothing else.
@@ -188,7 +268,7 @@ pub fn plain_words(text: &str) -> Option<Vec<Word>> {
     let [chain] = script.0.as_slice() else {
         return None;
     };
-    let [command] = chain.first.commands.as_slice() else {
+    let [Command::Simple(command)] = chain.first.commands.as_slice() else {
         return None;
     };
     let is_plain = chain.rest.is_empty()

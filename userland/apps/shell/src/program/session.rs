@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use files::Kind;
 use shell::editor::{Completion, Editor, Event, context_of};
+use shell::interpret::{self, Flow};
 use shell::syntax::parse;
 
 use super::MISUSE;
@@ -22,13 +23,13 @@ impl Shell {
     /// Runs a text; returns the status of its last command.
     pub fn run_text(&mut self, name: &str, text: &str) -> u64 {
         match parse(text) {
-            Ok(script) => self.run(&script),
+            Ok(script) => interpret::run(self, &script),
             Err(error) => {
-                self.complain(&format!("{name}: {error}"));
-                self.status = MISUSE;
+                self.write_error(format!("6s: {name}: {error}\n").as_bytes());
+                self.state.status = MISUSE;
             }
         }
-        self.exit.unwrap_or(self.status)
+        self.state.status
     }
 
     /// Runs a script.
@@ -65,12 +66,15 @@ impl Shell {
         let columns = self.console.size().columns;
         self.editor = Some(Editor::new(columns.into()));
         let mut text = String::new();
-        while self.exit.is_none() {
+        while self.state.flow != Some(Flow::Exit) {
             self.report_jobs();
             let prompt = match text.is_empty() {
                 true => format!("\x1b[1mjsix:{}>\x1b[m ", self.files.current()),
-                false => String::from("... "),
+                false => String::from("> "),
             };
+            if let Some(editor) = &mut self.editor {
+                editor.set_continued(!text.is_empty());
+            }
             match self.edit(&prompt) {
                 Event::Line(line) => {
                     text.push_str(&line);
@@ -83,17 +87,20 @@ impl Shell {
                     let whole = core::mem::take(&mut text);
                     self.is_interrupted = false;
                     self.run_text("this line", &whole);
+                    if self.state.flow != Some(Flow::Exit) {
+                        self.state.flow = None;
+                    }
                 }
                 Event::Interrupt => {
                     text.clear();
-                    self.status = super::job::INTERRUPTED;
+                    self.state.status = super::job::INTERRUPTED;
                 }
-                Event::End if text.is_empty() => self.exit = Some(self.status),
+                Event::End if text.is_empty() => self.state.flow = Some(Flow::Exit),
                 Event::End | Event::Complete(_) => text.clear(),
             }
         }
         self.console.print(b"\n");
-        self.exit.unwrap_or(self.status)
+        self.state.status
     }
 
     /// Runs the standard input as a script. Commands in it see its end.
@@ -152,7 +159,8 @@ impl Shell {
             let programs = programs.map(|entry| entry.name);
             let own = builtins::names().map(String::from);
             let aliases = self.aliases.keys().cloned();
-            let names = programs.chain(own).chain(aliases);
+            let functions = self.state.functions.keys().cloned();
+            let names = programs.chain(own).chain(aliases).chain(functions);
             return Completion::of_names(start, names.filter(|name| name.starts_with(&word)));
         }
         let (directory, name) = match word.rfind('/') {

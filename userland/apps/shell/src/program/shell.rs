@@ -9,7 +9,7 @@ use abi::Rights;
 use files::Files;
 use ipc::Directory;
 use shell::editor::{Editor, Event as EditorEvent};
-use shell::expand::World;
+use shell::interpret::{Flow, State};
 use shell::variables::Variables;
 use spawn::report::{Crash, Symbols};
 use sys::Context;
@@ -17,6 +17,7 @@ use sys::object::{Event, Owned};
 
 use super::console::{Console, ENDED, FAULTED, GONE, Input, MOVED};
 use super::job::{INTERRUPTED, Job, Wish};
+use super::streams::Streams;
 
 /// How long the terminal is waited for at first, in nanoseconds.
 const PATIENCE_NS: u64 = 5_000_000_000;
@@ -53,12 +54,14 @@ pub struct Shell {
     pub arguments: Vec<String>,
     pub name: String,
     pub machine: Machine,
-    /// The status of the last pipeline.
-    pub status: u64,
+    /// How what is being run stands.
+    pub state: State,
+    /// What commands read and write, unless they say otherwise.
+    pub streams: Streams,
     /// The process of the last job in the background.
     pub last_background: u64,
-    /// The shell shall end with this status.
-    pub exit: Option<u64>,
+    /// A command of the shell wants what is typed.
+    pub is_reading: bool,
     /// Ctrl-C: what is being done is given up.
     pub is_interrupted: bool,
     /// How many scripts are being read within scripts.
@@ -131,9 +134,10 @@ impl Shell {
             arguments,
             name: context.argument(0).unwrap_or("6s").into(),
             machine,
-            status: 0,
+            state: State::default(),
+            streams: Streams::default(),
             last_background: 0,
-            exit: None,
+            is_reading: false,
             is_interrupted: false,
             depth: 0,
             is_input_ended: false,
@@ -142,7 +146,15 @@ impl Shell {
 
     /// Tells the user what went wrong.
     pub fn complain(&mut self, text: &str) {
-        self.console.print(format!("6s: {text}\n").as_bytes());
+        if text.is_empty() {
+            return;
+        }
+        // What is typed is told without a line.
+        let place = match self.editor.is_some() && self.depth == 0 {
+            true => String::new(),
+            false => format!("line {}: ", self.state.line.max(1)),
+        };
+        self.write_error(format!("6s: {place}{text}\n").as_bytes());
     }
 
     /// Does what can be done now; whether something was.
@@ -248,7 +260,7 @@ impl Shell {
         let wanted = match self.foreground_job() {
             // Of what is typed, keys that interrupt are always wanted.
             Some(job) => is_terminal || job.keyboard.as_ref().is_some_and(|one| one.has_room()),
-            None => self.is_editing,
+            None => self.is_editing || self.is_reading,
         };
         if !wanted || self.is_input_ended {
             return false;
@@ -295,7 +307,9 @@ impl Shell {
             return;
         }
         self.ahead.extend(bytes);
-        self.edit_ahead();
+        if self.is_editing {
+            self.edit_ahead();
+        }
     }
 
     /// Lets the editor have what was typed, up to the end of the line: what comes behind it is for what comes then.
@@ -324,12 +338,31 @@ impl Shell {
         self.jobs.iter_mut().find(|job| job.number == number)
     }
 
+    /// Has again, before all else, what was typed for a program that did not read it; after Ctrl-C it is given up.
+    fn type_again(&mut self, mut unread: Vec<u8>) {
+        if self.is_interrupted {
+            return;
+        }
+        if self.console.is_terminal() {
+            // The editor's end of a line is the key.
+            for byte in unread.iter_mut().filter(|byte| **byte == b'\n') {
+                *byte = b'\r';
+            }
+        }
+        self.ahead = unread.into_iter().chain(self.ahead.drain(..)).collect();
+    }
+
     /// Waits for a job, with what is typed going to it, until it has ended or was stopped. Returns its status.
     pub fn wait_for(&mut self, number: usize) -> u64 {
         self.foreground = Some(number);
         // What was typed behind the command is for it.
-        let ahead: Vec<u8> = self.ahead.drain(..).collect();
-        self.typed(&ahead);
+        let has_keyboard = self
+            .foreground_job()
+            .is_some_and(|job| job.keyboard.is_some());
+        if has_keyboard || self.console.is_terminal() {
+            let ahead: Vec<u8> = self.ahead.drain(..).collect();
+            self.typed(&ahead);
+        }
         if self.is_input_ended
             && let Some(keyboard) = self.foreground_job().and_then(|job| job.keyboard.as_mut())
         {
@@ -345,10 +378,13 @@ impl Shell {
             };
             if job.is_done() {
                 let mut job = self.jobs.remove(index);
-                if self.console.is_terminal() && !self.is_interrupted {
-                    self.ahead.extend(job.take_unread());
-                }
-                break job.final_status();
+                job.give_back();
+                self.type_again(job.take_unread());
+                // Without readers it was ended by this shell.
+                break match self.console.is_gone() {
+                    true => sys::io::UNREAD,
+                    false => job.final_status(),
+                };
             }
             if job.is_stopped {
                 let text = format!("[{number}] stopped: {}\n", job.text);
@@ -358,7 +394,8 @@ impl Shell {
             if self.console.is_gone() {
                 // Nobody reads what it writes any more.
                 job.kill(INTERRUPTED);
-                self.exit = Some(sys::io::UNREAD);
+                self.state.status = sys::io::UNREAD;
+                self.state.flow = Some(Flow::Exit);
             }
             self.wait();
         };
@@ -398,30 +435,5 @@ impl Shell {
     pub fn again(owned: Option<&Owned>, rights: Rights) -> Option<Owned> {
         let rights = rights.union(Rights::TRANSFER).union(Rights::DUPLICATE);
         owned.and_then(|owned| owned.duplicate(rights).ok())
-    }
-}
-
-impl World for Shell {
-    fn variable(&self, name: &str) -> Option<String> {
-        match name {
-            "?" => Some(self.status.to_string()),
-            "!" => Some(self.last_background.to_string()),
-            "0" => Some(self.name.clone()),
-            "$" => {
-                let own = sys::object::Process::own().usage();
-                own.ok().map(|usage| usage.number.to_string())
-            }
-            name => self.variables.get(name).map(String::from),
-        }
-    }
-
-    fn arguments(&self) -> Vec<String> {
-        self.arguments.clone()
-    }
-
-    fn entries(&self, directory: &str) -> Vec<String> {
-        let directory = if directory.is_empty() { "." } else { directory };
-        let entries = self.files.read_dir(directory).unwrap_or_default();
-        entries.into_iter().map(|entry| entry.name).collect()
     }
 }

@@ -5,23 +5,36 @@
 //! list     = chain { (";" | "&") chain } [";" | "&"]
 //! chain    = pipeline { ("&&" | "||") pipeline }
 //! pipeline = ["!"] command { "|" command }
-//! command  = { name "=" word | word | redirect }
-//! redirect = ("<" | ">" | ">>" | "2>" | "2>>") word | "2>&1"
+//! command  = simple | compound { redirect } | name "(" ")" compound { redirect }
+//! simple   = { name "=" word | word | redirect }
+//! compound = "{" script "}" | "(" script ")"
+//!          | "if" script "then" script { "elif" script "then" script } ["else" script] "fi"
+//!          | ("while" | "until") script "do" script "done"
+//!          | "for" name ["in" { word }] "do" script "done"
+//!          | "case" word "in" { ["("] word { "|" word } ")" script ";;" } "esac"
+//! redirect = ("<" | ">" | ">>" | "2>" | "2>>") word | "2>&1" | ">&2" | ("<<" | "<<-") word
 //! ```
 //!
 //! The printed form of a tree ([`fmt::Display`]) is a text that means the same tree.
 
-mod join;
+mod cursor;
+mod error;
 mod parse;
 mod print;
 #[cfg(test)]
 mod tests;
 
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+#[cfg(doc)]
 use core::fmt;
 
+pub use error::{SyntaxError, SyntaxErrorKind};
 pub use parse::parse;
+
+/// How deep commands and words can lie within each other.
+pub const DEPTH_MAX: usize = 40;
 
 /// A text: what is done one after the other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,9 +71,75 @@ pub struct Pipeline {
     pub commands: Vec<Command>,
 }
 
-/// A command, or assignments if there are no words.
+/// A command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// A program, a command of the shell, a function, or only assignments.
+    Simple(Simple),
+    /// One that is made of others.
+    Compound(Compound),
+    /// What a name means from now on.
+    Function {
+        /// The name.
+        name: String,
+        /// What it stands for.
+        body: Rc<Compound>,
+    },
+}
+
+/// A command that is made of others, and where all of them read and write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compound {
+    /// What it does.
+    pub kind: CompoundKind,
+    /// Where it reads and writes.
+    pub redirects: Vec<Redirect>,
+}
+
+/// What a command does that is made of others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompoundKind {
+    /// `{ ...; }`
+    Group(Script),
+    /// `( ... )`: nothing of this shell changes.
+    Subshell(Script),
+    /// `if`
+    If {
+        /// Conditions, and what is done behind the first one that is met.
+        branches: Vec<(Script, Script)>,
+        /// `else`
+        otherwise: Option<Script>,
+    },
+    /// `while` and `until`
+    Loop {
+        /// As long as it ends so, it goes on.
+        goes_on: When,
+        /// What is asked.
+        condition: Script,
+        /// What is done.
+        body: Script,
+    },
+    /// `for`
+    For {
+        /// The variable.
+        name: String,
+        /// Its values; the arguments without `in`.
+        words: Option<Vec<Word>>,
+        /// What is done.
+        body: Script,
+    },
+    /// `case`
+    Case {
+        /// What is looked at.
+        word: Word,
+        /// Patterns, and what is done for the first one that is right.
+        arms: Vec<(Vec<Word>, Script)>,
+    },
+}
+
+/// A simple command, or assignments if there are no words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Command {
+pub struct Simple {
     /// Variables that are set.
     pub assignments: Vec<(String, Word)>,
     /// The name and the arguments.
@@ -74,7 +153,7 @@ pub struct Command {
 pub struct Redirect {
     /// What is redirected, and how.
     pub kind: RedirectKind,
-    /// The file; nothing for [`RedirectKind::ErrorToOutput`].
+    /// The file, or the text itself for [`RedirectKind::Here`]; nothing for those without a file.
     pub target: Word,
 }
 
@@ -93,6 +172,10 @@ pub enum RedirectKind {
     AppendError,
     /// `2>&1`
     ErrorToOutput,
+    /// `>&2`
+    OutputToError,
+    /// `<<`
+    Here,
 }
 
 /// A word as it was written.
@@ -112,69 +195,57 @@ pub enum Part {
     Variable {
         /// Its name, without the sign.
         name: String,
+        /// What of it.
+        form: Form,
         /// It was within double quotes: what it stands for is one piece.
+        is_quoted: bool,
+    },
+    /// `$(...)`: what commands write.
+    Substitution {
+        /// The commands.
+        script: Rc<Script>,
+        /// As for a variable.
+        is_quoted: bool,
+    },
+    /// `$((...))`: a number.
+    Arithmetic {
+        /// What is calculated, as it were within double quotes.
+        text: Word,
+        /// As for a variable.
         is_quoted: bool,
     },
 }
 
-/// Why a text has no meaning.
+/// What of a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Its value.
+    Value,
+    /// `${#NAME}`: the number of its characters.
+    Length,
+    /// `${NAME:-WORD}` and the like.
+    Or {
+        /// What is done.
+        action: Action,
+        /// With `:`, an empty value is as none.
+        is_empty_none: bool,
+        /// The word.
+        word: Word,
+    },
+}
+
+/// What is done when a variable has no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SyntaxError {
-    /// What is wrong.
-    pub kind: SyntaxErrorKind,
-    /// The line, from 1.
-    pub line: usize,
+pub enum Action {
+    /// `-`: the word stands for it.
+    Default,
+    /// `=`: it is set to the word.
+    Assign,
+    /// `?`: the word is an error.
+    Fail,
+    /// `+`: nothing; the word, if there is a value.
+    Alternative,
 }
-
-/// What is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyntaxErrorKind {
-    /// A quote is not closed.
-    OpenQuote(char),
-    /// `${` without `}`.
-    OpenBrace,
-    /// The text ends behind `\`.
-    OpenLine,
-    /// The text ends behind `|`, `&&` or `||`.
-    OpenPipeline,
-    /// A command is missing before this.
-    NoCommand(char),
-    /// A file is missing behind a redirection.
-    NoTarget,
-    /// The name of a variable cannot be.
-    BadName,
-    /// The character has no meaning here.
-    Unexpected(char),
-}
-
-impl SyntaxError {
-    /// Whether more text could make it right.
-    pub fn is_incomplete(self) -> bool {
-        use SyntaxErrorKind::{OpenBrace, OpenLine, OpenPipeline, OpenQuote};
-        matches!(
-            self.kind,
-            OpenQuote(_) | OpenBrace | OpenLine | OpenPipeline
-        )
-    }
-}
-
-impl fmt::Display for SyntaxError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: ", self.line)?;
-        match self.kind {
-            SyntaxErrorKind::OpenQuote(quote) => write!(f, "the quote {quote} is not closed"),
-            SyntaxErrorKind::OpenBrace => f.write_str("'}' is missing behind '${'"),
-            SyntaxErrorKind::OpenLine => f.write_str("a line is missing behind '\\'"),
-            SyntaxErrorKind::OpenPipeline => f.write_str("a command is missing at the end"),
-            SyntaxErrorKind::NoCommand(what) => write!(f, "a command is missing before '{what}'"),
-            SyntaxErrorKind::NoTarget => f.write_str("a redirection needs the name of a file"),
-            SyntaxErrorKind::BadName => f.write_str("a variable cannot have this name"),
-            SyntaxErrorKind::Unexpected(what) => write!(f, "'{what}' has no meaning here"),
-        }
-    }
-}
-
-impl core::error::Error for SyntaxError {}
 
 /// Whether a variable can have this name when it is set.
 pub fn is_name(text: &str) -> bool {

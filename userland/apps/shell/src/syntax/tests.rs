@@ -1,5 +1,4 @@
-use proptest::collection::vec;
-use proptest::prelude::*;
+mod trees;
 
 use super::*;
 
@@ -14,7 +13,15 @@ fn quoted(text: &str) -> Part {
 fn variable(name: &str, is_quoted: bool) -> Part {
     Part::Variable {
         name: name.into(),
+        form: Form::Value,
         is_quoted,
+    }
+}
+
+fn simple(command: &Command) -> &Simple {
+    match command {
+        Command::Simple(simple) => simple,
+        other => panic!("{other:?} is not simple"),
     }
 }
 
@@ -24,7 +31,7 @@ fn words(line: &str) -> Vec<Vec<Part>> {
     let [chain] = script.0.as_slice() else {
         panic!("{script:?} is not one chain");
     };
-    let words = &chain.first.commands[0].words;
+    let words = &simple(&chain.first.commands[0]).words;
     words.iter().map(|word| word.0.clone()).collect()
 }
 
@@ -72,7 +79,7 @@ fn operators_bind_as_they_should() {
     assert_eq!(first.rest.len(), 2);
     assert!(first.rest[0].0 == When::Success && first.rest[0].1.is_negated);
     assert!(!second.is_background);
-    let command = &third.first.commands[0];
+    let command = simple(&third.first.commands[0]);
     assert_eq!(command.assignments.len(), 2);
     let kinds: Vec<_> = command.redirects.iter().map(|one| one.kind).collect();
     assert_eq!(
@@ -101,6 +108,32 @@ fn errors_say_what_is_wrong() {
     assert_eq!(error("a ;; b"), SyntaxErrorKind::NoCommand(';'));
     assert_eq!(error("a (b)"), SyntaxErrorKind::Unexpected('('));
     assert_eq!(parse("a\n\nb | | c").expect_err("wrong").line, 3);
+    assert_eq!(error("if a; then"), SyntaxErrorKind::Missing("fi"));
+    assert_eq!(error("if a\n"), SyntaxErrorKind::Missing("then"));
+    assert_eq!(error("if a; b; fi"), SyntaxErrorKind::Expected("then"));
+    assert_eq!(error("if; then a; fi"), SyntaxErrorKind::NoCommand(';'));
+    assert_eq!(
+        error("while a; do done"),
+        SyntaxErrorKind::NoCommandBefore("done")
+    );
+    assert_eq!(error("a; fi"), SyntaxErrorKind::UnexpectedWord("fi"));
+    assert_eq!(error("a; then b"), SyntaxErrorKind::UnexpectedWord("then"));
+    assert_eq!(error("a | fi"), SyntaxErrorKind::NoCommandBefore("fi"));
+    assert_eq!(error("for 1 in a; do b; done"), SyntaxErrorKind::BadName);
+    assert_eq!(error("case a in b) c;;"), SyntaxErrorKind::Missing("esac"));
+    assert_eq!(error("case a in b c) d"), SyntaxErrorKind::Expected(")"));
+    assert_eq!(error("(a"), SyntaxErrorKind::Missing(")"));
+    assert_eq!(error("a )"), SyntaxErrorKind::Unexpected(')'));
+    assert_eq!(error("{ a; "), SyntaxErrorKind::Missing("}"));
+    assert_eq!(error("f() a"), SyntaxErrorKind::Expected("{"));
+    assert_eq!(error("f()"), SyntaxErrorKind::Missing("{"));
+    assert_eq!(error("echo $(a"), SyntaxErrorKind::Missing(")"));
+    assert_eq!(error("echo $((1 + 2)"), SyntaxErrorKind::Missing("))"));
+    assert_eq!(error("echo ${a:-b"), SyntaxErrorKind::OpenBrace);
+    assert_eq!(error("echo ${a:b}"), SyntaxErrorKind::BadName);
+    assert_eq!(error("cat <<E\na\n"), SyntaxErrorKind::OpenHere);
+    let wrong = parse("a\nif b\nthen c\n\n").expect_err("wrong");
+    assert!(wrong.is_incomplete() && wrong.line == 2);
 }
 
 #[test]
@@ -115,130 +148,121 @@ fn a_name_may_lie_on_joined_lines() {
     assert_eq!(parse("a\\\nb=c"), parse("ab=c"));
 }
 
-fn part() -> impl Strategy<Value = Part> {
-    let name = prop_oneof!["[A-Za-z_][A-Za-z0-9_]{0,6}", "[0-9]{1,3}", "[?#@*$!]"];
-    prop_oneof![
-        "[a-zA-Z0-9./*?\\[\\]=:,+%@^-]{1,6}".prop_map(Part::Text),
-        any::<String>().prop_map(Part::Quoted),
-        "[a-z '\"$\\\\`\n]{0,6}".prop_map(Part::Quoted),
-        (name, any::<bool>()).prop_map(|(name, is_quoted)| Part::Variable { name, is_quoted }),
-    ]
-}
-
-/// Words of which no two neighbours would be read as one part.
-fn word() -> impl Strategy<Value = Word> {
-    let is_home = prop::option::of(Just(Part::Home));
-    (is_home, vec(part(), 1..5)).prop_map(|(home, parts)| {
-        let mut word = Word::default();
-        if let Some(home) = home {
-            word.0.push(home);
-            word.0.push(Part::Text("/".into()));
-        }
-        for part in parts {
-            match (word.0.last(), &part) {
-                (Some(Part::Text(_)), Part::Text(_)) | (Some(Part::Quoted(_)), Part::Quoted(_)) => {
-                }
-                _ => word.0.push(part),
-            }
-        }
-        word
-    })
-}
-
-fn command() -> impl Strategy<Value = Command> {
-    let name = "[A-Za-z_][A-Za-z0-9_]{0,6}";
-    // The first word must not look like an assignment, or like `!`.
-    let first = ("[a-z/.]{1,8}", vec(word(), 0..4)).prop_map(|(first, mut words)| {
-        words.insert(0, Word(vec![Part::Text(first)]));
-        words
-    });
-    let kind = prop_oneof![
-        Just(RedirectKind::Input),
-        Just(RedirectKind::Output),
-        Just(RedirectKind::Append),
-        Just(RedirectKind::Error),
-        Just(RedirectKind::AppendError),
+#[test]
+fn compounds_are_printed_on_one_line() {
+    let cases = [
+        (
+            "if a\nthen b\nelif c; then d & else\n e; fi >f",
+            "if a; then b; elif c; then d & else e; fi > f",
+        ),
+        ("while a; do\n b\n done", "while a; do b; done"),
+        ("until a && b; do c; done", "until a && b; do c; done"),
+        ("for x in a b\ndo c; done", "for x in a b; do c; done"),
+        ("for x do c; done", "for x; do c; done"),
+        ("for x in; do c; done", "for x in; do c; done"),
+        (
+            "case $a in\n(b|c) d;;\n*) e\n esac",
+            "case ${a} in (b | c) d ;; (*) e ;; esac",
+        ),
+        ("case a in b) ;; esac", "case a in (b) ;; esac"),
+        ("f ( )\n{ a\n}", "f() { a; }"),
+        ("(a;b)|(c&)", "( a; b ) | ( c & )"),
+        ("{ a; } 2>&1 >&2", "{ a; } 2>&1 >&2"),
+        ("echo if then done", "echo if then done"),
+        ("> f if a", "> f if a"),
+        ("{ { a; } }", "{ { a; }; }"),
+        (
+            "echo \"a$(b \"c\" `)$((1+$x))\"",
+            "echo 'a'\"$( b 'c' ` )\"\"$((1+${x}))\"",
+        ),
+        (
+            "echo ${a:-b c} \"${a:+}}\" ${#a} ${#} ${a=}",
+            "echo ${a:-b c} \"${a:+}\"'}' ${#a} ${#} ${a=}",
+        ),
+        (
+            "echo $(case a in a) b;; esac)",
+            "echo $( case a in (a) b ;; esac )",
+        ),
+        ("echo $( (a) )", "echo $( ( a ) )"),
+        ("cat <<E; b\n$x\nE\n", "cat <<END; b"),
     ];
-    let redirect = prop_oneof![
-        4 => (kind, word()).prop_map(|(kind, target)| Redirect { kind, target }),
-        1 => Just(Redirect {
-            kind: RedirectKind::ErrorToOutput,
-            target: Word::default()
-        }),
-    ];
-    (vec((name, word()), 0..3), first, vec(redirect, 0..3)).prop_map(
-        |(assignments, words, redirects)| Command {
-            assignments,
-            words,
-            redirects,
-        },
-    )
+    for (text, expected) in cases {
+        let printed = printed_first_line(text);
+        assert_eq!(printed, expected, "{text}");
+    }
 }
 
-fn script() -> impl Strategy<Value = Script> {
-    let pipeline =
-        (any::<bool>(), vec(command(), 1..4)).prop_map(|(is_negated, commands)| Pipeline {
-            is_negated,
-            commands,
-        });
-    let when = prop_oneof![Just(When::Success), Just(When::Failure)];
-    let pipeline = pipeline.boxed();
-    let chain = (
-        pipeline.clone(),
-        vec((when, pipeline), 0..3),
-        any::<bool>(),
-        0..3usize,
+fn printed_first_line(text: &str) -> String {
+    let script = parse(text).expect(text);
+    let flat: Vec<String> = script
+        .0
+        .iter()
+        .map(|chain| {
+            let text = chain.to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        })
+        .collect();
+    flat.join("; ")
+}
+
+#[test]
+fn here_documents_are_read_behind_the_line() {
+    let text = "cat <<A <<'B' | {\na $x \\$y\nA\nb $x\nB\ncat <<-C; }\n\tc\n\tC\nd";
+    let script = parse(text).expect("right");
+    let [first, second] = script.0.as_slice() else {
+        panic!("{script:?}");
+    };
+    assert_eq!((first.line, second.line), (1, 9));
+    let cat = simple(&first.first.commands[0]);
+    assert_eq!(
+        cat.redirects[0].target.0,
+        [quoted("a "), variable("x", true), quoted(" $y\n")]
     );
-    vec(chain, 0..4).prop_map(|chains| {
-        let mut script = Script::default();
-        let mut line = 1;
-        for (first, rest, is_background, gap) in chains {
-            // Where it lies depends on what is before it: the printed form says so.
-            let mut chain = Chain {
-                first,
-                rest,
-                is_background,
-                line: 1,
-            };
-            line += gap;
-            chain.line = line;
-            line += Script(vec![Chain {
-                line: 1,
-                ..chain.clone()
-            }])
-            .to_string()
-            .matches('\n')
-            .count();
-            script.0.push(chain);
-        }
-        script
-    })
+    assert_eq!(cat.redirects[1].target.0, [quoted("b $x\n")]);
+    let Command::Compound(group) = &first.first.commands[1] else {
+        panic!("{first:?}");
+    };
+    let CompoundKind::Group(body) = &group.kind else {
+        panic!("{group:?}");
+    };
+    let inner = simple(&body.0[0].first.commands[0]);
+    assert_eq!(inner.redirects[0].target.0, [quoted("c\n")]);
+    assert_eq!(
+        parse(&script.to_string()).map(|script| script.0.len()),
+        Ok(2)
+    );
 }
 
-proptest! {
-    #[test]
-    fn trees_come_back(script in script()) {
-        let text = script.to_string();
-        prop_assert_eq!(parse(&text), Ok(script), "{}", text);
-    }
+#[test]
+fn lines_are_told_of_commands_within_others() {
+    let script = parse("\nif a\nthen\n\n  b\n  c\nfi; d").expect("right");
+    let Command::Compound(compound) = &script.0[0].first.commands[0] else {
+        panic!("{script:?}");
+    };
+    let CompoundKind::If { branches, .. } = &compound.kind else {
+        panic!("{compound:?}");
+    };
+    let lines: Vec<_> = branches[0].1.0.iter().map(|chain| chain.line).collect();
+    assert_eq!((lines, script.0[1].line), (vec![5, 6], 7));
+    assert_eq!(parse(&script.to_string()), Ok(script));
+}
 
-    #[test]
-    fn what_is_read_comes_back(text in "[a-z '\"\\\\$#;&|<>{}=!~*\n0-2]{0,40}") {
-        if let Ok(script) = parse(&text) {
-            let again = parse(&script.to_string());
-            // Lines can be joined by a backslash: where chains lie is not told by the tree alone.
-            let no_lines = |mut script: Script| {
-                script.0.iter_mut().for_each(|chain| chain.line = 0);
-                script
-            };
-            prop_assert_eq!(again.map(no_lines), Ok(no_lines(script)));
-        }
+#[test]
+fn what_lies_too_deep_is_refused() {
+    for open in [
+        "(", "{ ", "if ", "while ", "$(", "${a:-", "$((", "\"$(", "f()", "case $(",
+    ] {
+        let text = open.repeat(100_000);
+        let error = parse(&text).expect_err(open);
+        assert!(
+            matches!(
+                error.kind,
+                SyntaxErrorKind::TooDeep | SyntaxErrorKind::Expected(_)
+            ),
+            "{open} {error}"
+        );
     }
-
-    #[test]
-    fn any_text_is_read_or_refused(text in any::<String>()) {
-        if let Err(error) = parse(&text) {
-            prop_assert!(error.line >= 1 && !error.to_string().is_empty());
-        }
-    }
+    let nested = |count: usize| format!("{}a{}", "{ ".repeat(count), "; }".repeat(count));
+    assert!(parse(&nested(DEPTH_MAX)).is_ok());
+    assert_eq!(error(&nested(DEPTH_MAX + 1)), SyntaxErrorKind::TooDeep);
 }
