@@ -62,6 +62,18 @@ pub fn cases() -> Vec<Case> {
             ..hello("supervision")
         },
         Case {
+            cmd: Some("6s /boot/test/shell"),
+            // As it is there anyway: with a file of its own the system runs with all services.
+            add: &[("userland/archive/test/shell", "/boot/test/shell")],
+            smp: 2,
+            expect: vec![
+                Pattern(r"shell: \d+ passed, 0 failed"),
+                Never("KERNEL PANIC"),
+            ],
+            limit_s: 400,
+            ..hello("shell-script")
+        },
+        Case {
             cmd: Some("ls"),
             add: &[("userland/servers/init/tests/wrong.toml", MANIFEST)],
             expect: vec![

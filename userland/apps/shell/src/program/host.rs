@@ -186,7 +186,6 @@ impl Shell {
             self.ahead.drain(..=place);
             self.console.show(b"^C\r\n");
             self.is_interrupted = true;
-            self.state.status = super::job::INTERRUPTED;
         }
     }
 }

@@ -15,7 +15,7 @@ use sys::object::Thread;
 
 use super::builtins;
 use super::input::waiter;
-use super::job::{Job, Keyboard, Member};
+use super::job::{INTERRUPTED, Job, Keyboard, Member};
 use super::programs::{Ends, Program};
 use super::pump::{Pump, Sink, Source};
 use super::shell::Shell;
@@ -117,6 +117,10 @@ impl Shell {
                 job.status = status;
             }
             feed = next;
+        }
+        if self.is_interrupted {
+            // While words of it were made.
+            job.kill(INTERRUPTED);
         }
         if job.is_done() && job.members.is_empty() {
             self.state().status = job.final_status();

@@ -9,7 +9,7 @@ use shell::interpret::{self, Host};
 use shell::syntax::{Chain, Command, Part, Pipeline, Script, Simple, Word, parse};
 
 use super::builtins;
-use super::launch::Task;
+use super::launch::{STOPPED, Task};
 use super::shell::Shell;
 
 /// How often an alias can stand for another one.
@@ -126,10 +126,13 @@ impl Shell {
     }
 
     fn start_and_wait(&mut self, tasks: Vec<Task>, text: String) -> u64 {
-        match self.start(tasks, text, true) {
-            Some(number) => self.wait_for(number),
-            None => self.state.status,
-        }
+        let Some(number) = self.start(tasks, text, true) else {
+            return self.state.status;
+        };
+        let status = self.wait_for(number);
+        // Without this a loop would go on, and leave a stopped job with each round.
+        self.is_interrupted |= status == STOPPED && self.state.loops > 0;
+        status
     }
 
     fn timed(&mut self, run: impl FnOnce(&mut Self) -> u64) -> u64 {

@@ -12,6 +12,8 @@ use shell::syntax::parse;
 use super::MISUSE;
 use super::builtins;
 use super::console::Input;
+use super::job::INTERRUPTED;
+use super::launch::STOPPED;
 use super::shell::Shell;
 
 /// How many scripts can read scripts.
@@ -28,6 +30,9 @@ impl Shell {
                 self.write_error(format!("6s: {name}: {error}\n").as_bytes());
                 self.state.status = MISUSE;
             }
+        }
+        if self.is_interrupted && self.state.status != STOPPED {
+            self.state.status = INTERRUPTED;
         }
         self.state.status
     }
@@ -93,7 +98,7 @@ impl Shell {
                 }
                 Event::Interrupt => {
                     text.clear();
-                    self.state.status = super::job::INTERRUPTED;
+                    self.state.status = INTERRUPTED;
                 }
                 Event::End if text.is_empty() => self.state.flow = Some(Flow::Exit),
                 Event::End | Event::Complete(_) => text.clear(),

@@ -104,8 +104,8 @@ const ALL: &[(&str, &str, &str, Builtin)] = &[
     ),
     (
         "test",
-        "asks something of texts, numbers and files",
-        "test [!] [TEXT | -n TEXT | -z TEXT | A = B | A != B | A -eq|-ne|-lt|-le|-gt|-ge B | -e|-f|-d|-s FILE]",
+        "asks: -n -z = != -eq -ne -lt -le -gt -ge -e -f -d -s !",
+        "test QUESTION",
         Language,
     ),
     ("true", "succeeds", "true", Language),
