@@ -48,7 +48,7 @@ pub enum ArithmeticError {
     },
     /// The variables have no room for this one.
     NoRoom(String),
-    /// More than [`DEPTH_MAX`] expressions within each other.
+    /// Too many expressions lie within each other.
     TooDeep,
 }
 

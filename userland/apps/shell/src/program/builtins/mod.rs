@@ -75,45 +75,18 @@ impl Builtin {
 
 /// All of them: name, what they do, usage.
 const ALL: &[(&str, &str, &str, Builtin)] = &[
+    (
+        ".",
+        "runs a script in this shell",
+        ". FILE [ARGUMENT ...]",
+        Own(source),
+    ),
     (":", "does nothing", ": [ARGUMENT ...]", Language),
     (
         "[",
         "asks something, as test does",
         "[ QUESTION ]",
         Language,
-    ),
-    ("break", "ends loops", "break [COUNT]", Language),
-    (
-        "continue",
-        "goes on with the next round of a loop",
-        "continue [COUNT]",
-        Language,
-    ),
-    ("false", "fails", "false", Language),
-    (
-        "read",
-        "reads a line into variables",
-        "read [-r] NAME ...",
-        Own(read),
-    ),
-    (
-        "return",
-        "ends a function or a script that was read by '.'",
-        "return [STATUS]",
-        Language,
-    ),
-    (
-        "test",
-        "asks: -n -z = != -eq -ne -lt -le -gt -ge -e -f -d -s !",
-        "test QUESTION",
-        Language,
-    ),
-    ("true", "succeeds", "true", Language),
-    (
-        ".",
-        "runs a script in this shell",
-        ". FILE [ARGUMENT ...]",
-        Own(source),
     ),
     (
         "alias",
@@ -127,11 +100,18 @@ const ALL: &[(&str, &str, &str, Builtin)] = &[
         "bg [%JOB]",
         Own(bg),
     ),
+    ("break", "ends loops", "break [COUNT]", Language),
     (
         "cd",
         "changes the current directory",
         "cd [DIRECTORY]",
         Own(cd),
+    ),
+    (
+        "continue",
+        "goes on with the next round of a loop",
+        "continue [COUNT]",
+        Language,
     ),
     ("exit", "ends the shell", "exit [STATUS]", Language),
     (
@@ -140,11 +120,24 @@ const ALL: &[(&str, &str, &str, Builtin)] = &[
         "export [NAME[=VALUE] ...]",
         Own(export),
     ),
+    ("false", "fails", "false", Language),
     ("fg", "brings a job to the foreground", "fg [%JOB]", Own(fg)),
     ("help", "lists all commands", "help", Own(help)),
     ("history", "lists what was typed", "history", Own(history)),
     ("jobs", "lists the jobs", "jobs", Own(jobs)),
     ("pwd", "shows the current directory", "pwd", Own(pwd)),
+    (
+        "read",
+        "reads a line into variables",
+        "read [-r] NAME ...",
+        Own(read),
+    ),
+    (
+        "return",
+        "ends a function or a script that was read by '.'",
+        "return [STATUS]",
+        Language,
+    ),
     (
         "set",
         "shows variables, or sets $1, $2 ...",
@@ -163,6 +156,13 @@ const ALL: &[(&str, &str, &str, Builtin)] = &[
         "source FILE [ARGUMENT ...]",
         Own(source),
     ),
+    (
+        "test",
+        "asks: -n -z = != -eq -ne -lt -le -gt -ge -e -f -d -s !",
+        "test QUESTION",
+        Language,
+    ),
+    ("true", "succeeds", "true", Language),
     ("type", "says what a command is", "type NAME ...", Own(kind)),
     (
         "unalias",
