@@ -1,5 +1,6 @@
 //! Jobs: programs that were started together, and the ways of bytes to and from them.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -9,9 +10,11 @@ use core::cell::RefCell;
 use abi::process::{EXITED, RUNNING};
 use shell::cooked::{Cooked, Typed};
 use sys::channel::{Channel, Reader, Writer};
-use sys::object::Process;
+use sys::object::{Owned, Process};
 
 use super::console::Console;
+use super::kin;
+use super::programs::SHELL;
 use super::pump::{Progress, Pump};
 use super::streams::Supply;
 
@@ -308,11 +311,18 @@ impl Job {
         }
     }
 
-    /// Ends all of its programs.
-    pub fn kill(&self, status: u64) {
+    /// Ends all of its programs, and what shells among them have started, for which a handle of the machine is needed.
+    pub fn kill(&self, status: u64, system: Option<&Owned>) {
+        let mut shells = BTreeSet::new();
         for member in self.members.iter().filter(|member| member.status.is_none()) {
+            if member.program == SHELL {
+                shells.extend(member.process.usage().map(|usage| usage.number));
+            }
             // It may have ended just now.
             let _ = member.process.kill(status);
+        }
+        if let (false, Some(system)) = (shells.is_empty(), system) {
+            kin::end(system.handle(), shells, status);
         }
     }
 }

@@ -120,7 +120,7 @@ impl Shell {
         }
         if self.is_interrupted {
             // While words of it were made.
-            job.kill(INTERRUPTED);
+            job.kill(INTERRUPTED, self.machine.system.as_ref());
         }
         if job.is_done() && job.members.is_empty() {
             self.state().status = job.final_status();

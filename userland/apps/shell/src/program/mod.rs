@@ -5,6 +5,7 @@ mod console;
 mod host;
 mod input;
 mod job;
+mod kin;
 mod launch;
 mod programs;
 mod pump;

@@ -17,7 +17,7 @@ use super::launch::NOT_STARTED;
 use super::shell::Shell;
 
 /// The program of this shell.
-const SHELL: &str = "/boot/bin/6s";
+pub const SHELL: &str = "/boot/bin/6s";
 /// The status when a command is not there.
 const NOT_FOUND: u64 = 127;
 

@@ -48,12 +48,12 @@ impl Shell {
         let bytes = match self.files.read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
-                self.complain(&format!("{error}"));
+                self.cannot_run(&format!("{error}"));
                 return 127;
             }
         };
         let Ok(text) = String::from_utf8(bytes) else {
-            self.complain(&format!("{path}: it is no text"));
+            self.cannot_run(&format!("{path}: it is no text"));
             return 126;
         };
         self.depth += 1;
@@ -61,6 +61,14 @@ impl Shell {
         let status = self.run_text(path, &text);
         self.depth -= 1;
         status
+    }
+
+    /// Tells that a script cannot be run; with the line of the one that wants it, if there is one.
+    fn cannot_run(&mut self, text: &str) {
+        match self.depth {
+            0 => self.write_error(format!("6s: {text}\n").as_bytes()),
+            _ => self.complain(text),
+        }
     }
 
     /// Runs what is typed, or what the standard input says.

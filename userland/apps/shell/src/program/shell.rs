@@ -299,7 +299,7 @@ impl Shell {
             match job.type_in(bytes, &mut self.console) {
                 Some(Wish::Interrupt) => {
                     self.is_interrupted = true;
-                    job.kill(INTERRUPTED);
+                    job.kill(INTERRUPTED, self.machine.system.as_ref());
                 }
                 Some(Wish::Stop) => job.is_stopped = super::launch::stop(job),
                 None => {}
@@ -393,7 +393,7 @@ impl Shell {
             }
             if self.console.is_gone() {
                 // Nobody reads what it writes any more.
-                job.kill(INTERRUPTED);
+                job.kill(INTERRUPTED, self.machine.system.as_ref());
                 self.state.status = sys::io::UNREAD;
                 self.state.flow = Some(Flow::Exit);
             }
