@@ -147,8 +147,8 @@ pub unsafe fn collect() -> Result<&'static BootInfo, BootError> {
         .get_response()
         .map(|rsdp| physical(rsdp.address() as u64, info.direct_map));
     info.boot_time_s = DATE.get_response().map(|date| date.timestamp().as_secs());
-    memory_map(info)?;
     modules(info);
+    memory_map(info)?;
     info.framebuffer = framebuffer(info.direct_map);
     Ok(info)
 }
@@ -205,7 +205,13 @@ fn memory_map(info: &mut BootInfo) -> Result<(), BootError> {
             _ => RegionKind::Reserved,
         },
     });
-    let result = sanitise(regions, &mut info.regions);
+    // Limine 8 leaves modules whose hash it checked in memory that it says is its own, when they come from a disc.
+    let modules = info.modules[..info.module_count].iter().flatten();
+    let kept = modules.map(|module| Region {
+        range: module.range.start.as_u64()..module.range.end.as_u64(),
+        kind: RegionKind::ExecutableAndModules,
+    });
+    let result = sanitise(regions.chain(kept), &mut info.regions);
     info.region_count = result.count;
     if result.completeness != kboot::memory_map::Completeness::Complete {
         info.dropped.0 = entries.len().saturating_sub(result.count);

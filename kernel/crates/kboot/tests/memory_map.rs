@@ -153,3 +153,22 @@ fn usable_memory_shrinks_and_everything_else_grows() {
         ]
     );
 }
+
+/// Limine 8 puts modules from a disc, when it has checked their hash, into memory that it says is its own.
+#[test]
+fn a_module_in_the_loaders_memory_is_kept() {
+    let region = |range, kind| Region { range, kind };
+    let entries = [
+        region(0x10_0000..0x20_0000, RegionKind::BootloaderReclaimable),
+        region(0x14_3000..0x15_0800, RegionKind::ExecutableAndModules),
+    ];
+    let (map, ..) = run(&entries, 8);
+    assert_eq!(
+        map,
+        [
+            region(0x10_0000..0x14_3000, RegionKind::BootloaderReclaimable),
+            region(0x14_3000..0x15_1000, RegionKind::ExecutableAndModules),
+            region(0x15_1000..0x20_0000, RegionKind::BootloaderReclaimable),
+        ]
+    );
+}
