@@ -16,7 +16,9 @@ use crate::mm::{MapError, layout};
 use crate::object::{interrupt, ports};
 use crate::process::first;
 use crate::sched::thread::{Affinity, Thread};
-use crate::{acpi, boot, commands, console, crash, ktest, mm, panic, power, sched, trace};
+use crate::{
+    acpi, boot, commands, console, crash, identity, ktest, mm, panic, power, sched, trace,
+};
 
 /// Takes what must be known before anything can go wrong from the command line.
 #[unsafe(link_section = ".init.text")]
@@ -40,8 +42,9 @@ pub fn run() -> ! {
     let reclaimed = mm::reclaim_boot_loader();
     screen();
     log::info!(
-        "jsix {} started by {}, protocol revision {}",
+        "jsix {}, build {}, started by {}, protocol revision {}",
         env!("CARGO_PKG_VERSION"),
+        identity::name(),
         info.loader.as_str(),
         info.revision
     );

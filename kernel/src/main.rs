@@ -17,6 +17,7 @@ mod boot;
 mod commands;
 mod console;
 mod crash;
+mod identity;
 mod init;
 mod ktest;
 mod locks;

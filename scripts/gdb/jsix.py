@@ -13,6 +13,9 @@ import gdb
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODULE = "kernel::arch::x86_64::percpu"
 
+# The name that builds give the repository, wherever it lies (scripts/xtask/src/remap.rs).
+gdb.execute(f"set substitute-path /jsix/ {ROOT}/")
+
 
 def elf(name):
     """The ELF file of the kernel or a program, with debug information."""

@@ -11,11 +11,15 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::add::{self, Addition};
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::strip::strip_debug;
 use crate::workspace::{INIT, Workspace};
 
 /// The name of the boot module.
 pub const MODULE: &str = "archive";
+
+/// The file with the name of the build.
+const IDENTITY: &str = "build";
 
 /// Files that go into the archive as they are, from the root of the repository.
 const FILES: &str = "userland/archive";
@@ -40,8 +44,8 @@ pub enum Content {
 /// What the archive holds, by path.
 pub type Tree = BTreeMap<String, Content>;
 
-/// The boot archive of what was built, with `additions`.
-pub fn make(workspace: &Workspace, additions: &[Addition]) -> Result<Vec<u8>> {
+/// What the boot archive of what was built holds, with `additions`.
+pub fn tree(workspace: &Workspace, additions: &[Addition]) -> Result<Tree> {
     let mut tree = Tree::new();
     for program in &workspace.programs {
         if program.name == INIT {
@@ -70,7 +74,40 @@ pub fn make(workspace: &Workspace, additions: &[Addition]) -> Result<Vec<u8>> {
         tree.insert(path.display().to_string(), content);
     }
     add::insert(&mut tree, additions)?;
-    let tar = pack(&tree).map_err(|e| Error::Input(format!("cannot make the archive: {e}")))?;
+    Ok(tree)
+}
+
+/// The files of the archive of what was built, by path.
+pub fn files(workspace: &Workspace) -> Result<Vec<(String, Vec<u8>)>> {
+    let tree = tree(workspace, &[])?.into_iter();
+    Ok(tree
+        .filter_map(|(path, content)| match content {
+            Content::File { data, .. } => Some((path, data)),
+            Content::Link(_) => None,
+        })
+        .collect())
+}
+
+/// Puts a file with the name of the build into the tree.
+///
+/// # Errors
+/// There is such a file already.
+pub fn add_identity(tree: &mut Tree, identity: &Identity) -> Result<()> {
+    let content = Content::File {
+        data: format!("{identity}\n").into_bytes(),
+        is_program: false,
+    };
+    match tree.insert(IDENTITY.to_owned(), content) {
+        None => Ok(()),
+        Some(_) => Err(Error::Input(format!(
+            "/boot/{IDENTITY} is made by the build: give the file another name"
+        ))),
+    }
+}
+
+/// The boot archive: the tree as a compressed tar file.
+pub fn pack(tree: &Tree, time_s: u64) -> Result<Vec<u8>> {
+    let tar = tar(tree, time_s)?;
     Ok(compress_to_vec(tar.as_slice(), CompressionLevel::Fastest))
 }
 
@@ -107,15 +144,19 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The tree as a tar file: paths in order, without owner and time. Folders are not named: they are where files are.
-fn pack(tree: &Tree) -> std::io::Result<Vec<u8>> {
+/// The tree as a tar file: paths in order, without owner, all of one time. Folders are not named: they are where files are.
+pub fn tar(tree: &Tree, time_s: u64) -> Result<Vec<u8>> {
+    write_tar(tree, time_s).map_err(|e| Error::Input(format!("cannot make the archive: {e}")))
+}
+
+fn write_tar(tree: &Tree, time_s: u64) -> std::io::Result<Vec<u8>> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, content) in tree {
         let mut header = tar::Header::new_ustar();
         header.set_path(path)?;
         header.set_uid(0);
         header.set_gid(0);
-        header.set_mtime(0);
+        header.set_mtime(time_s);
         match content {
             Content::File { data, is_program } => {
                 header.set_entry_type(tar::EntryType::Regular);
@@ -139,7 +180,7 @@ fn pack(tree: &Tree) -> std::io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{CompressionLevel, Content, Tree, compress_to_vec, pack};
+    use super::{Content, Tree, pack, tar as write};
     use proptest::prelude::{any, prop, prop_assert, proptest};
     use std::io::Read;
 
@@ -153,9 +194,9 @@ mod tests {
                 .map(|(path, data)| (path, Content::File { data, is_program: true }))
                 .chain([("link".to_owned(), Content::Link("target".into()))])
                 .collect();
-            let tar = pack(&tree).unwrap();
-            prop_assert!(tar == pack(&tree).unwrap());
-            let packed = compress_to_vec(tar.as_slice(), CompressionLevel::Fastest);
+            let tar = write(&tree, 12).unwrap();
+            let packed = pack(&tree, 12).unwrap();
+            prop_assert!(packed == pack(&tree, 12).unwrap());
             let mut unpacked = Vec::with_capacity(tar.len());
             ruzstd::decoding::FrameDecoder::new().decode_all_to_vec(&packed, &mut unpacked).unwrap();
             prop_assert!(unpacked == tar);

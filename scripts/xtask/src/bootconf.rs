@@ -92,23 +92,35 @@ fn check(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Fills in the template. `keys` are more lines of the kernel's entry; `modules` are the names of the user programs below `/boot`.
+/// A file below `/boot`, and what the boot loader shall find in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashed {
+    /// Its name.
+    pub name: String,
+    /// The BLAKE2b hash of its contents, in hexadecimal digits.
+    pub hash: String,
+}
+
+/// Fills in the template. `keys` are more lines of the kernel's entry; `modules` are the boot modules.
 pub fn render(
     template: &str,
     loader: Loader,
     line: &KernelLine,
     keys: &[&str],
-    modules: &[&str],
+    kernel: &Hashed,
+    modules: &[Hashed],
 ) -> Result<String> {
-    for word in ["@LOADER@", "@CMDLINE@", "@MODULES@"] {
-        if template
-            .lines()
-            .filter(|l| !is_comment(l) && l.contains(word))
-            .count()
-            != 1
-        {
+    // Old and new versions of Limine have different keys for the kernel's path.
+    for (word, count) in [
+        ("@LOADER@", 1),
+        ("@KERNEL@", 2),
+        ("@CMDLINE@", 1),
+        ("@MODULES@", 1),
+    ] {
+        let lines = template.lines().filter(|line| !is_comment(line));
+        if lines.filter(|line| line.contains(word)).count() != count {
             return Err(Error::Input(format!(
-                "limine.conf must hold {word} exactly once outside of comments"
+                "limine.conf must hold {word} {count} times outside of comments"
             )));
         }
     }
@@ -123,8 +135,10 @@ pub fn render(
                 out.push_str(&format!("{indent}{key}\n"));
             }
             for module in modules {
+                let Hashed { name, .. } = module;
                 out.push_str(&format!(
-                    "{indent}module_path: boot():/boot/{module}\n{indent}module_cmdline: {module}\n"
+                    "{indent}module_path: {}\n{indent}module_cmdline: {name}\n",
+                    path(module)
                 ));
             }
             continue;
@@ -132,11 +146,17 @@ pub fn render(
         out.push_str(
             &text
                 .replace("@LOADER@", loader.key())
+                .replace("@KERNEL@", &path(kernel))
                 .replace("@CMDLINE@", &line.text()),
         );
         out.push('\n');
     }
     Ok(out)
+}
+
+/// Where a file is, and what it must be.
+fn path(file: &Hashed) -> String {
+    format!("boot():/boot/{}#{}", file.name, file.hash)
 }
 
 fn is_comment(line: &str) -> bool {
@@ -145,10 +165,17 @@ fn is_comment(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{KernelLine, Loader, render};
+    use super::{Hashed, KernelLine, Loader, render};
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     const TEMPLATE: &str = include_str!("../../../limine.conf");
+
+    fn file(name: &str) -> Hashed {
+        Hashed {
+            name: name.into(),
+            hash: name[..1].into(),
+        }
+    }
 
     #[test]
     fn the_committed_template_renders() {
@@ -162,7 +189,8 @@ mod tests {
             Loader::Shim,
             &line,
             &["paging_mode: 5level"],
-            &["hello", "exit"],
+            &file("kernel"),
+            &[file("hello"), file("exit")],
         )
         .unwrap();
         assert!(conf.contains("shim_loader: shim\n"), "{conf}");
@@ -171,7 +199,12 @@ mod tests {
             "{conf}"
         );
         assert!(
-            conf.contains("    module_path: boot():/boot/exit\n    module_cmdline: exit\n"),
+            conf.contains("    module_path: boot():/boot/exit#e\n    module_cmdline: exit\n"),
+            "{conf}"
+        );
+        assert!(conf.contains(" path: boot():/boot/kernel#k\n"), "{conf}");
+        assert!(
+            conf.contains(" kernel_path: boot():/boot/kernel#k\n"),
             "{conf}"
         );
         assert!(conf.contains("\n    paging_mode: 5level\n"), "{conf}");
@@ -202,7 +235,7 @@ mod tests {
             let must_refuse = command.contains(['\n', '\r', '"']) || command.contains("${");
             prop_assert_eq!(refused, must_refuse);
             if !refused {
-                let conf = render(TEMPLATE, Loader::Auto, &line, &[], &[]).unwrap();
+                let conf = render(TEMPLATE, Loader::Auto, &line, &[], &file("kernel"), &[]).unwrap();
                 let expected = format!("    cmdline: cmd=\"{command}\"");
                 prop_assert!(conf.lines().any(|l| l == expected));
             }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::error::{Error, Result};
 use crate::kernel::Kernel;
+use crate::remap::Remap;
 use crate::toolchain::{TARGET_NONE, TARGET_UEFI, Toolchain};
 use crate::workspace::Workspace;
 
@@ -23,10 +24,18 @@ pub const EVERYTHING: Scope<'_> = Scope {
     shim: true,
 };
 
+/// No kernel.
+pub const ONLY_PROGRAMS: Scope<'_> = Scope {
+    kernels: &[],
+    shim: true,
+};
+
 /// Builds what `scope` names, and all user programs. Prints cargo's own progress.
 pub fn build(workspace: &Workspace, scope: &Scope<'_>) -> Result<()> {
     let toolchain = Toolchain::choose()?;
     eprintln!("xtask: toolchain: {}", toolchain.explain());
+    let remap = toolchain.remap(workspace)?;
+    let with = (&toolchain, &remap);
 
     // The variants of a kernel have one file name: each is set aside before the next is built.
     for kernel in scope.kernels {
@@ -34,13 +43,7 @@ pub fn build(workspace: &Workspace, scope: &Scope<'_>) -> Result<()> {
             continue;
         };
         let words = ["--features", feature];
-        cargo(
-            workspace,
-            &toolchain,
-            TARGET_NONE,
-            &[kernel.package()],
-            &words,
-        )?;
+        cargo(workspace, with, TARGET_NONE, &[kernel.package()], &words)?;
         let built = workspace.elf(kernel.package());
         let kept = workspace.elf(kernel.file());
         fs::copy(&built, &kept).map_err(Error::io("copy", &built))?;
@@ -59,16 +62,16 @@ pub fn build(workspace: &Workspace, scope: &Scope<'_>) -> Result<()> {
             packages.push(package);
         }
     }
-    cargo(workspace, &toolchain, TARGET_NONE, &packages, &[])?;
+    cargo(workspace, with, TARGET_NONE, &packages, &[])?;
     if scope.shim {
-        cargo(workspace, &toolchain, TARGET_UEFI, &["uefi-shim"], &[])?;
+        cargo(workspace, with, TARGET_UEFI, &["uefi-shim"], &[])?;
     }
     Ok(())
 }
 
 fn cargo(
     workspace: &Workspace,
-    toolchain: &Toolchain,
+    (toolchain, remap): (&Toolchain, &Remap),
     target: &str,
     packages: &[&str],
     words: &[&str],
@@ -78,7 +81,7 @@ fn cargo(
         packages.join(", "),
         words.join(" ")
     );
-    let mut command: Command = toolchain.cargo("build", target, &workspace.bare_target())?;
+    let mut command: Command = toolchain.cargo("build", target, &workspace.bare_target(), remap)?;
     command
         .arg("--manifest-path")
         .arg(workspace.root.join("Cargo.toml"));

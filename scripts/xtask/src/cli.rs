@@ -8,7 +8,7 @@ use crate::add::Addition;
 use crate::bootconf::Loader;
 use crate::kernel::Kernel;
 use crate::qemu::accel::Accel;
-use crate::qemu::args::Chipset;
+use crate::qemu::args::{Chipset, Medium};
 
 /// Builds, boots and tests jsix.
 #[derive(Debug, Parser)]
@@ -23,9 +23,21 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Builds kernel, user programs and shim
-    Build,
+    Build {
+        /// Only the shim and the program with this name
+        #[arg(long, value_name = "PROGRAM")]
+        only: Option<String>,
+    },
     /// Builds and writes a bootable disk image
     Image(ImageArgs),
+    /// Builds and writes an ISO for discs and sticks
+    Iso(ImageArgs),
+    /// Builds, and writes everything that is handed out into a folder: kernel, shim, programs, disk image, ISO, sums
+    Dist(DistArgs),
+    /// Builds a commit twice under other conditions, and compares all that comes out
+    ///
+    /// Exit status: 1 when something differs. It takes as long as two builds from nothing.
+    Reproduce(ReproduceArgs),
     /// Builds, boots in QEMU, and follows the system to its end
     ///
     /// Without --cmd this terminal is the serial console: what you type goes to the system, Ctrl-C too. `poweroff` ends the run, and so
@@ -108,9 +120,30 @@ pub struct ImageArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "its fields carry the help")]
     pub boot: BootArgs,
-    /// Where to write it [default: target/jsix.img]
+    /// Where to write it [default: target/jsix.img or target/jsix.iso]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// Arguments of `dist`.
+#[derive(Debug, Args)]
+pub struct DistArgs {
+    /// Where to write it
+    pub folder: PathBuf,
+    /// Take what was built last, as it is
+    #[arg(long)]
+    pub no_build: bool,
+}
+
+/// Arguments of `reproduce`.
+#[derive(Debug, Args)]
+pub struct ReproduceArgs {
+    /// Which commit
+    #[arg(default_value = "HEAD")]
+    pub commit: String,
+    /// Build in this new folder, and leave it there
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
 }
 
 /// The machine.
@@ -142,6 +175,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs, reason = "its fields carry the help")]
     pub machine: MachineArgs,
+    /// What the machine boots from; for anything but a disk, an ISO is made
+    #[arg(long, value_enum, default_value_t)]
+    pub medium: Medium,
     /// No window; the framebuffer exists all the same
     #[arg(long)]
     pub headless: bool,
@@ -172,6 +208,8 @@ pub enum Part {
     /// both
     #[default]
     All,
+    /// the flake, with a real Nix and a stand-in for its inputs; it builds everything again
+    Nix,
 }
 
 /// Arguments of `test`.

@@ -11,12 +11,15 @@ use crate::build::{self, Scope};
 use crate::cli::{BootArgs, ImageArgs, RunArgs};
 use crate::command_line::Runner;
 use crate::console::{self, KeyMode, Keys, Plain};
+use crate::contents::Contents;
 use crate::error::{Error, Result};
 use crate::firmware;
-use crate::prepare::{self, Image, Programs, Recipe};
-use crate::qemu::args::{DEBUG_EXIT_PORT, Display, Engine, Spec};
+use crate::image;
+use crate::prepare::{Image, Programs, Recipe};
+use crate::qemu::args::{DEBUG_EXIT_PORT, Display, Engine, Medium, Spec};
 use crate::qemu::outcome::Verdict;
 use crate::qemu::{Qemu, accel};
+use crate::remap::Remap;
 use crate::run::{self, Ended, INTERRUPTED, Plan};
 use crate::symbolize::Symbolizer;
 use crate::toolchain::{TARGET_NONE, Toolchain};
@@ -60,7 +63,8 @@ pub fn recipe(workspace: &Workspace, boot: &BootArgs) -> Result<Recipe> {
     })
 }
 
-fn build_for(workspace: &Workspace, boot: &BootArgs) -> Result<()> {
+/// Builds what such an image holds, unless it shall be taken as it is.
+pub fn build_for(workspace: &Workspace, boot: &BootArgs) -> Result<()> {
     if boot.no_build {
         return Ok(());
     }
@@ -80,7 +84,9 @@ pub fn image(args: &ImageArgs) -> Result<()> {
         .clone()
         .unwrap_or_else(|| workspace.target.join("jsix.img"));
     let recipe = recipe(&workspace, &args.boot)?;
-    prepare::write_image(&workspace, &recipe, &path)?;
+    let contents = Contents::gather(&workspace, &recipe)?;
+    image::write(&path, &contents)?;
+    eprintln!("xtask: build {}", contents.identity);
     println!("{}", path.display());
     Ok(())
 }
@@ -100,7 +106,10 @@ pub fn run(args: &RunArgs) -> Result<u8> {
     if tap.is_some() {
         recipe.line.raw(&Tap::words(args.trace_kinds.as_deref())?)?;
     }
-    let image = Image::write(&workspace, &recipe)?;
+    let image = match args.medium {
+        Medium::Disk => Image::write(&workspace, &recipe)?,
+        _ => Image::write_iso(&workspace, &recipe)?,
+    };
 
     let engine = accel::choose(args.machine.accel, &qemu, &firmware, image.disk())?;
     let spec = Spec {
@@ -113,6 +122,7 @@ pub fn run(args: &RunArgs) -> Result<u8> {
             Engine::TcgCounting => "max".into(),
         }),
         chipset: args.machine.machine,
+        medium: args.medium,
         engine,
         display: display(args.headless, &qemu),
         gdb_port: args.gdb.map(free_port).transpose()?,
@@ -241,7 +251,12 @@ pub fn cargo(words: &[String]) -> Result<u8> {
         .split_first()
         .ok_or_else(|| Error::Input("cargo needs a command, such as build".into()))?;
     let toolchain = Toolchain::choose()?;
-    let mut command = toolchain.cargo(subcommand, TARGET_NONE, Path::new("target"))?;
+    let mut command = toolchain.cargo(
+        subcommand,
+        TARGET_NONE,
+        Path::new("target"),
+        &Remap::default(),
+    )?;
     command.args(rest);
     let status = command
         .status()

@@ -18,13 +18,21 @@ mod cli;
 mod command_line;
 mod commands;
 mod console;
+mod contents;
+mod differ;
+mod dist;
 mod error;
 mod firmware;
+mod identity;
 mod image;
+mod iso;
 mod kernel;
+mod limine;
 mod person;
 mod prepare;
 mod qemu;
+mod remap;
+mod reproduce;
 mod run;
 mod screen_text;
 mod screenshot;
@@ -63,11 +71,22 @@ fn dispatch(command: Command) -> Result<u8> {
             abi_doc::write(&workspace)?;
             c_header::write(&workspace).map(|()| 0)
         }
-        Command::Build => {
-            build::build(&workspace::Workspace::load()?, &build::EVERYTHING).map(|()| 0)
+        Command::Build { only } => {
+            let mut workspace = workspace::Workspace::load()?;
+            let scope = match &only {
+                None => build::EVERYTHING,
+                Some(name) => {
+                    workspace.programs.retain(|program| program.name == *name);
+                    build::ONLY_PROGRAMS
+                }
+            };
+            build::build(&workspace, &scope).map(|()| 0)
         }
         Command::Cargo { words } => commands::cargo(&words),
         Command::Image(args) => commands::image(&args).map(|()| 0),
+        Command::Iso(args) => dist::iso(&args).map(|()| 0),
+        Command::Dist(args) => dist::dist(&args).map(|()| 0),
+        Command::Reproduce(args) => Ok(u8::from(!reproduce::reproduce(&args)?)),
         Command::Run(args) => {
             commands::catch_signals()?;
             commands::run(&args)

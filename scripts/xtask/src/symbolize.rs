@@ -10,6 +10,7 @@ use addr2line::Loader;
 use klog::markup::{self, Frame};
 
 use crate::kernel::Kernel;
+use crate::remap;
 use crate::workspace::Workspace;
 
 const OPEN: &[u8] = b"{{{";
@@ -180,22 +181,15 @@ fn without_hash(name: &str) -> &str {
 
 /// A source path relative to the repository, or to the library that it comes from.
 fn shorten(file: &str, root: &Path) -> String {
-    if let Ok(relative) = Path::new(file).strip_prefix(root) {
-        return relative.display().to_string();
-    }
-    for marker in ["/library/", "/registry/src/"] {
-        if let Some((_, rest)) = file.split_once(marker) {
-            return match marker {
-                // Below the name of the registry.
-                "/registry/src/" => rest
-                    .split_once('/')
-                    .map_or(rest, |(_, path)| path)
-                    .to_owned(),
-                _ => rest.to_owned(),
-            };
+    for start in [root, Path::new(remap::WORKSPACE), Path::new(remap::CRATES)] {
+        if let Ok(relative) = Path::new(file).strip_prefix(start) {
+            return relative.display().to_string();
         }
     }
-    file.to_owned()
+    match file.split_once("/library/") {
+        Some((_, rest)) => rest.to_owned(),
+        None => file.to_owned(),
+    }
 }
 
 /// Where markup starts, or may start with what comes next, in a line without its end.
@@ -293,10 +287,14 @@ mod tests {
             shorten("/src/jsix/kernel/src/main.rs", root),
             "kernel/src/main.rs"
         );
-        let registry = "/home/u/.cargo/registry/src/index-1/talc-5.1.0/src/lib.rs";
+        assert_eq!(
+            shorten("/jsix/userland/sys/src/lib.rs", root),
+            "userland/sys/src/lib.rs"
+        );
+        let registry = "/crates/talc-5.1.0/src/lib.rs";
         assert_eq!(shorten(registry, root), "talc-5.1.0/src/lib.rs");
         assert_eq!(
-            shorten("/usr/src/rust/library/core/src/a.rs", root),
+            shorten("/rustc/0123abc/library/core/src/a.rs", root),
             "core/src/a.rs"
         );
     }

@@ -8,11 +8,13 @@
 //! `decide` is pure and tested; `probe` asks the machine.
 
 use std::env;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::error::{Error, Result};
+use crate::remap::{Library, Remap};
+use crate::workspace::Workspace;
 
 /// The target of the kernel and of the user programs.
 pub const TARGET_NONE: &str = "x86_64-unknown-none";
@@ -21,6 +23,8 @@ pub const TARGET_UEFI: &str = "x86_64-unknown-uefi";
 
 /// Debian's cargo and its linter.
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+/// See [`DEBIAN_CARGO`].
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 /// See [`DEBIAN_CARGO`].
 pub const DEBIAN_CLIPPY: &str = "/usr/bin/cargo-clippy";
 
@@ -144,61 +148,96 @@ impl Toolchain {
         }
     }
 
-    /// A `cargo build --release`, or another of its commands, for `target`; not yet told what to build.
-    pub fn cargo(&self, subcommand: &str, target: &str, target_dir: &Path) -> Result<Command> {
-        let frame_pointers = "-C force-frame-pointers=yes";
+    /// The cargo of this toolchain, with the compiler that goes with it, for `target` or for none in particular.
+    fn command(&self, program: &str, target: Option<&str>) -> Result<Command> {
         let mut cargo = match self {
             Self::Precompiled { .. } => {
-                let mut cargo = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-                cargo.env("CARGO_TARGET_X86_64_UNKNOWN_NONE_RUSTFLAGS", frame_pointers);
-                cargo
+                Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
             }
             Self::Debian { .. } => {
-                // Called directly: `cargo clippy` would take rustup's from the path.
-                let mut cargo = Command::new(match subcommand {
-                    "clippy" => DEBIAN_CLIPPY,
-                    _ => DEBIAN_CARGO,
-                });
+                let mut cargo = Command::new(program);
                 cargo
                     .env("CARGO", DEBIAN_CARGO)
-                    .env("RUSTC", "/usr/bin/rustc")
+                    .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1")
-                    .env(
-                        "CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER",
-                        find_linker("ld.lld")?,
-                    )
-                    .env(
-                        "CARGO_TARGET_X86_64_UNKNOWN_UEFI_LINKER",
-                        find_linker("lld-link")?,
-                    )
-                    .env(
-                        "CARGO_TARGET_X86_64_UNKNOWN_NONE_RUSTFLAGS",
-                        format!("{frame_pointers} -C linker-flavor=ld.lld"),
-                    )
-                    .env(
-                        "CARGO_TARGET_X86_64_UNKNOWN_UEFI_RUSTFLAGS",
-                        "-C linker-flavor=lld-link",
-                    )
                     // `cargo run` of another toolchain leaves its own choices behind.
                     .env_remove("RUSTUP_TOOLCHAIN")
                     .env_remove("RUSTUP_HOME")
                     .env_remove("LD_LIBRARY_PATH");
+                match target {
+                    Some(TARGET_NONE) => cargo.env(
+                        "CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER",
+                        find_linker("ld.lld")?,
+                    ),
+                    Some(_) => cargo.env(
+                        "CARGO_TARGET_X86_64_UNKNOWN_UEFI_LINKER",
+                        find_linker("lld-link")?,
+                    ),
+                    None => &mut cargo,
+                };
                 cargo
             }
         };
+        cargo.env_remove("RUSTFLAGS").env_remove("CARGO_TARGET_DIR");
+        Ok(cargo)
+    }
+
+    /// A `cargo build --release`, or another of its commands, for `target`; not yet told what to build. `remap` says which paths
+    /// the compiler must not write down.
+    pub fn cargo(
+        &self,
+        subcommand: &str,
+        target: &str,
+        target_dir: &Path,
+        remap: &Remap,
+    ) -> Result<Command> {
+        // Called directly: `cargo clippy` would take rustup's from the path.
+        let program = match subcommand {
+            "clippy" => DEBIAN_CLIPPY,
+            _ => DEBIAN_CARGO,
+        };
+        let mut cargo = self.command(program, Some(target))?;
+        let is_debian = matches!(self, Self::Debian { .. });
+        let mut flags: Vec<String> = Vec::new();
+        if target == TARGET_NONE {
+            flags.push("-Cforce-frame-pointers=yes".into());
+            flags.extend(is_debian.then(|| "-Clinker-flavor=ld.lld".into()));
+        } else {
+            flags.extend(is_debian.then(|| "-Clinker-flavor=lld-link".into()));
+            // No time of the build, and no name of a file with debug information, which has the paths of all objects.
+            flags.extend(["/Brepro", "/DEBUG:NONE"].map(|word| format!("-Clink-arg={word}")));
+        }
+        flags.extend(remap.flags());
         cargo
-            .env_remove("RUSTFLAGS")
-            .env_remove("CARGO_ENCODED_RUSTFLAGS")
-            .env_remove("CARGO_TARGET_DIR")
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             .args([subcommand, "--release", "--target", target, "--target-dir"])
             .arg(target_dir);
-        if matches!(self, Self::Debian { .. }) {
+        if is_debian {
             cargo.args([
                 "-Zbuild-std=core,alloc,compiler_builtins",
                 "-Zbuild-std-features=compiler-builtins-mem",
             ]);
         }
         Ok(cargo)
+    }
+
+    /// The paths of this machine that a build of `workspace` would show.
+    pub fn remap(&self, workspace: &Workspace) -> Result<Remap> {
+        let rustc: OsString = match self {
+            Self::Precompiled { .. } => env::var_os("RUSTC").unwrap_or("rustc".into()),
+            Self::Debian { .. } => DEBIAN_RUSTC.into(),
+        };
+        let library = output(&rustc, &["--print", "sysroot"]).and_then(|sysroot| {
+            let version = output(&rustc, &["--version", "--verbose"])?;
+            let commit = version
+                .lines()
+                .find_map(|line| line.strip_prefix("commit-hash: "))?;
+            Some(Library {
+                source: Path::new(&sysroot).join("lib/rustlib/src/rust"),
+                commit: commit.to_owned(),
+            })
+        });
+        Remap::find(workspace, self.command(DEBIAN_CARGO, None)?, library)
     }
 }
 
@@ -231,12 +270,12 @@ fn debian_version() -> Option<String> {
     if !Path::new(DEBIAN_CARGO).exists() {
         return None;
     }
-    let sysroot = output("/usr/bin/rustc", &["--print", "sysroot"])?;
+    let sysroot = output(DEBIAN_RUSTC, &["--print", "sysroot"])?;
     let source = Path::new(&sysroot).join("lib/rustlib/src/rust/library/core/Cargo.toml");
     if !source.exists() {
         return None;
     }
-    output("/usr/bin/rustc", &["--version"])?
+    output(DEBIAN_RUSTC, &["--version"])?
         .split_whitespace()
         .nth(1)
         .map(|version| format!("rustc {version}"))

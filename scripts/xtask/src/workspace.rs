@@ -51,12 +51,12 @@ pub struct Program {
 }
 
 impl Workspace {
-    /// Finds the workspace that this xtask was built from.
+    /// Finds the workspace that this xtask was built from, or that `$JSIX_ROOT` names.
     pub fn load() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .ancestors()
-            .nth(2)
-            .map(Path::to_path_buf)
+        let built_from = || Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
+        let root = std::env::var_os("JSIX_ROOT")
+            .map(PathBuf::from)
+            .or_else(|| built_from().map(Path::to_path_buf))
             .ok_or_else(|| Error::Input("xtask does not lie two folders below the root".into()))?;
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(&cargo)

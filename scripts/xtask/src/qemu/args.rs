@@ -36,6 +36,53 @@ pub enum Display {
     Window,
 }
 
+/// What the machine boots from, and by which firmware.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Medium {
+    /// a disk, by UEFI
+    #[default]
+    Disk,
+    /// an optical disc, by UEFI
+    Cdrom,
+    /// a stick on a USB port, by UEFI
+    Usb,
+    /// an optical disc, by QEMU's BIOS
+    BiosCdrom,
+    /// a stick on a USB port, by QEMU's BIOS
+    BiosUsb,
+}
+
+impl Medium {
+    /// How the drive is attached.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Disk => &["-device", "virtio-blk-pci,drive=boot,bootindex=0"],
+            Self::Cdrom | Self::BiosCdrom => &["-device", "ide-cd,drive=boot,bootindex=0"],
+            Self::Usb | Self::BiosUsb => &[
+                "-device",
+                "qemu-xhci,id=usb",
+                "-device",
+                "usb-storage,bus=usb.0,drive=boot,bootindex=0",
+            ],
+        }
+    }
+
+    /// What kind of drive it is, as words of its option.
+    fn drive(self) -> &'static str {
+        match self {
+            Self::Disk => "readonly=on,",
+            Self::Cdrom | Self::BiosCdrom => "readonly=on,media=cdrom,",
+            // A stick that can be written, as most: what is written is forgotten. Limine tries, and takes minutes when it cannot.
+            Self::Usb | Self::BiosUsb => "snapshot=on,",
+        }
+    }
+
+    /// Whether it is started by UEFI.
+    fn is_uefi(self) -> bool {
+        matches!(self, Self::Disk | Self::Cdrom | Self::Usb)
+    }
+}
+
 /// A machine to start.
 #[derive(Debug, Clone)]
 pub struct Spec {
@@ -47,6 +94,8 @@ pub struct Spec {
     pub cpu: String,
     /// The machine type.
     pub chipset: Chipset,
+    /// What it boots from.
+    pub medium: Medium,
     /// What executes it.
     pub engine: Engine,
     /// Whether there is a window.
@@ -64,6 +113,7 @@ impl Default for Spec {
             memory_mib: 512,
             cpu: "max".into(),
             chipset: Chipset::Q35,
+            medium: Medium::Disk,
             engine: Engine::Tcg,
             display: Display::None,
             gdb_port: None,
@@ -134,19 +184,29 @@ impl Spec {
             }
             .into(),
         );
+        if self.medium.is_uefi() {
+            add(
+                "-drive",
+                file_option("if=pflash,unit=0,format=raw,readonly=on,file=", wiring.code),
+            );
+            add(
+                "-drive",
+                file_option("if=pflash,unit=1,format=raw,file=", wiring.vars),
+            );
+        }
+        let kind = self.medium.drive();
         add(
             "-drive",
-            file_option("if=pflash,unit=0,format=raw,readonly=on,file=", wiring.code),
+            file_option(
+                &format!("if=none,id=boot,format=raw,{kind}file="),
+                wiring.disk,
+            ),
         );
-        add(
-            "-drive",
-            file_option("if=pflash,unit=1,format=raw,file=", wiring.vars),
-        );
-        add(
-            "-drive",
-            file_option("if=none,id=boot,format=raw,readonly=on,file=", wiring.disk),
-        );
-        add("-device", "virtio-blk-pci,drive=boot,bootindex=0".into());
+        for pair in self.medium.arguments().chunks_exact(2) {
+            if let [flag, value] = pair {
+                add(flag, (*value).into());
+            }
+        }
         add(
             "-device",
             format!("isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=0x04").into(),

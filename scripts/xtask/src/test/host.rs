@@ -163,7 +163,12 @@ fn clippy_bare(workspace: &Workspace, target: &str, packages: &[&str]) -> Result
             "Debian's compiler has no clippy here (apt-get install rust-web-clippy)".into(),
         ));
     }
-    let mut command = toolchain.cargo("clippy", target, &workspace.bare_target())?;
+    let mut command = toolchain.cargo(
+        "clippy",
+        target,
+        &workspace.bare_target(),
+        &toolchain.remap(workspace)?,
+    )?;
     command.current_dir(&workspace.root).arg("--quiet");
     for package in packages {
         command.args(["--package", package]);

@@ -10,8 +10,10 @@ mod first_program;
 mod gdb;
 mod host;
 mod injection;
+mod iso;
 mod isolation;
 mod lint;
+mod nix;
 mod prompt;
 pub mod report;
 mod screen;
@@ -30,7 +32,7 @@ use crate::build;
 use crate::cli::{Part, TestArgs};
 use crate::error::Result;
 use crate::firmware;
-use crate::prepare;
+use crate::limine::Limine;
 use crate::qemu::Qemu;
 use crate::workspace::Workspace;
 use boot::Bench;
@@ -51,6 +53,10 @@ pub fn test(args: &TestArgs) -> Result<bool> {
             .as_deref()
             .is_none_or(|filter| name.contains(filter))
     };
+    if args.part == Part::Nix {
+        nix::run(&workspace, &report, args.filter.as_deref())?;
+        return Ok(report.close());
+    }
     if args.part != Part::Qemu {
         let is_known = |filter: &str| names(Part::All).iter().any(|name| name.contains(filter));
         let filter = args.filter.as_deref();
@@ -86,6 +92,7 @@ impl Job {
 fn jobs() -> Vec<Job> {
     special::SPECIALS
         .iter()
+        .chain(iso::SPECIALS)
         .map(Job::Special)
         .chain(cases::all().into_iter().map(Job::Case))
         .chain(system::cases().into_iter().map(Job::Case))
@@ -98,6 +105,7 @@ fn names(part: Part) -> Vec<String> {
     match part {
         Part::Host => host,
         Part::Qemu => qemu,
+        Part::Nix => nix::names().map(str::to_owned).collect(),
         Part::All => [host, qemu].concat(),
     }
 }
@@ -113,7 +121,7 @@ fn qemu(
     build::build(workspace, &build::EVERYTHING)?;
     let bench = Bench {
         workspace,
-        limine: prepare::find_limine()?.is_some(),
+        limine: Limine::find()?.is_some(),
         logs: workspace.target.join("test-logs"),
         qemu,
         firmware,

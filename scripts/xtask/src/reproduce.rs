@@ -1,0 +1,289 @@
+//! `scripts/reproduce`: builds one commit twice, as two people would on two machines, and compares everything that came out.
+//!
+//! The builds share the downloaded crates, the compiler and nothing else: each has its own clone in a folder of another depth, its own
+//! home, user name, locale, time zone, umask, order of processors and date of its files. `differ` says where two files differ.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::cli::ReproduceArgs;
+use crate::differ;
+use crate::error::{Error, Result};
+use crate::strip::strip;
+use crate::workspace::Workspace;
+
+/// How a build is done.
+#[derive(Debug)]
+struct Conditions {
+    /// The folder of the clone, below that of the build.
+    folder: &'static str,
+    /// Variables.
+    variables: &'static [(&'static str, &'static str)],
+    /// What files that are made may be, in octal.
+    umask: &'static str,
+    /// How many jobs cargo runs at once.
+    jobs: &'static str,
+}
+
+const CONDITIONS: [Conditions; 2] = [
+    Conditions {
+        folder: "a",
+        variables: &[
+            ("USER", "alice"),
+            ("LOGNAME", "alice"),
+            ("TZ", "UTC"),
+            ("LC_ALL", "C"),
+        ],
+        umask: "022",
+        jobs: "1",
+    },
+    Conditions {
+        folder: "a much longer way/to the/sources",
+        variables: &[
+            ("USER", "bob"),
+            ("LOGNAME", "bob"),
+            ("TZ", "Pacific/Kiritimati"),
+            ("LC_ALL", "C.UTF-8"),
+        ],
+        umask: "077",
+        jobs: "3",
+    },
+];
+
+/// The result says whether the builds are equal.
+pub fn reproduce(args: &ReproduceArgs) -> Result<bool> {
+    let workspace = Workspace::load()?;
+    let top = match &args.keep {
+        Some(folder) => {
+            fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+            Folder::Kept(folder.canonicalize().map_err(Error::io("find", folder))?)
+        }
+        None => Folder::Temporary(
+            tempfile::tempdir().map_err(Error::io("create a folder in", env::temp_dir()))?,
+        ),
+    };
+    let mut results = Vec::new();
+    for (index, conditions) in CONDITIONS.iter().enumerate() {
+        let start = Instant::now();
+        let place = top.path().join(format!("build-{index}"));
+        results.push(build(&workspace, args, conditions, &place)?);
+        eprintln!("xtask: build {index} took {} s", start.elapsed().as_secs());
+    }
+    let [first, second] = results.as_slice() else {
+        return Ok(false);
+    };
+    let names: BTreeSet<PathBuf> = [first, second]
+        .into_iter()
+        .map(|folder| files_below(folder))
+        .collect::<Result<Vec<_>>>()?
+        .concat()
+        .into_iter()
+        .collect();
+    let mut different = 0;
+    for name in &names {
+        if let Some(report) = differ::compare(&first.join(name), &second.join(name)) {
+            different += 1;
+            println!("{} differs: {report}", name.display());
+        }
+    }
+    let sums = fs::read_to_string(first.join("SHA256SUMS")).unwrap_or_default();
+    print!("{sums}");
+    println!(
+        "{} files of two builds of {}, {different} differ",
+        names.len(),
+        fs::read_to_string(first.join("build"))
+            .unwrap_or_default()
+            .trim()
+    );
+    Ok(different == 0 && !names.is_empty())
+}
+
+/// Where the builds are.
+#[derive(Debug)]
+enum Folder {
+    Kept(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+/// Builds the commit in `place`; the folder with what came out.
+fn build(
+    workspace: &Workspace,
+    args: &ReproduceArgs,
+    conditions: &Conditions,
+    place: &Path,
+) -> Result<PathBuf> {
+    let result = place.join("result");
+    let (source, mut shell) = prepare(workspace, &args.commit, conditions, place)?;
+    shell
+        .arg(env::var_os("CARGO").unwrap_or("cargo".into()))
+        .args(["run", "--quiet", "--package", "xtask", "--", "dist"])
+        .arg(&result)
+        .current_dir(&source);
+    run(&mut shell)?;
+    Ok(result)
+}
+
+/// Builds one program and the shim of the last commit again, under other conditions than those of this process, and compares them with
+/// those in `workspace`, which must be of that commit. The differences.
+pub fn sample(workspace: &Workspace, program: &str) -> Result<Vec<String>> {
+    let [_, conditions] = &CONDITIONS;
+    let place = tempfile::tempdir().map_err(Error::io("create a folder in", env::temp_dir()))?;
+    let (source, mut shell) = prepare(workspace, "HEAD", conditions, place.path())?;
+    let xtask = env::current_exe().map_err(Error::io("find", "xtask itself"))?;
+    shell
+        .arg(xtask)
+        .args(["build", "--only", program])
+        .env("JSIX_ROOT", &source)
+        .current_dir(&source);
+    run(&mut shell)?;
+    let again = Workspace {
+        target: source.join("target"),
+        root: source,
+        programs: Vec::new(),
+    };
+    let files = [
+        (workspace.elf(program), again.elf(program)),
+        (workspace.shim(), again.shim()),
+    ];
+    let mut different = Vec::new();
+    for (ours, theirs) in files {
+        let name = ours.display().to_string();
+        let [ours, theirs] = [&ours, &theirs].map(|path| {
+            let data = fs::read(path).map_err(Error::io("read", path))?;
+            // What goes into the image; debug information tells more than the bytes of the program.
+            Ok(strip(&name, &data).unwrap_or(data))
+        });
+        let report = differ::describe(&ours?, &theirs?);
+        different.extend(report.map(|report| format!("{name} differs: {report}")));
+    }
+    Ok(different)
+}
+
+/// Clones the commit into `place`: the folder, and a shell that runs what its further arguments say under the conditions.
+fn prepare(
+    workspace: &Workspace,
+    commit: &str,
+    conditions: &Conditions,
+    place: &Path,
+) -> Result<(PathBuf, Command)> {
+    let home = place.join("home");
+    let source = place.join(conditions.folder);
+    for folder in [&home, &source] {
+        fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+    }
+    // The source only has what the commit has.
+    run(Command::new("git")
+        .args(["clone", "--quiet", "--no-hardlinks", "--no-checkout"])
+        .arg(&workspace.root)
+        .arg(&source))?;
+    run(Command::new("git")
+        .arg("-C")
+        .arg(&source)
+        .args(["-c", "advice.detachedHead=false", "checkout", "--quiet"])
+        .arg(commit))?;
+    let cargo_home = own_cargo_home(&home)?;
+
+    eprintln!(
+        "xtask: building in {} with {} jobs, umask {}",
+        source.display(),
+        conditions.jobs,
+        conditions.umask
+    );
+    let mut shell = Command::new("sh");
+    shell
+        .arg("-c")
+        .arg("umask \"$1\"; shift; exec \"$@\"")
+        .arg("sh")
+        .arg(conditions.umask)
+        .envs(conditions.variables.iter().copied())
+        .env("HOME", &home)
+        .env("CARGO_HOME", &cargo_home)
+        // The compiler is the same for both, wherever rustup keeps it.
+        .envs(rustup_home().map(|folder| ("RUSTUP_HOME", folder)))
+        .env("CARGO_BUILD_JOBS", conditions.jobs)
+        .env("CARGO_INCREMENTAL", "0");
+    // What this process was told must not be the same for both.
+    for name in [
+        "SOURCE_DATE_EPOCH",
+        "JSIX_COMMIT",
+        "CARGO_TARGET_DIR",
+        "CARGO_MANIFEST_DIR",
+        "JSIX_ROOT",
+    ] {
+        shell.env_remove(name);
+    }
+    Ok((source, shell))
+}
+
+/// Where rustup keeps its compilers, if it does: in the home that the builds do not have.
+fn rustup_home() -> Option<PathBuf> {
+    let in_home = || Some(PathBuf::from(env::var_os("HOME")?).join(".rustup"));
+    let folder = env::var_os("RUSTUP_HOME").map(PathBuf::from);
+    folder.or_else(in_home).filter(|folder| folder.is_dir())
+}
+
+/// A cargo home of its own, which shares nothing but downloads: another folder for the unpacked crates, so that their paths differ.
+fn own_cargo_home(home: &Path) -> Result<PathBuf> {
+    let ours = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    let theirs = home.join(".cargo");
+    let registry = theirs.join("registry");
+    fs::create_dir_all(&registry).map_err(Error::io("create", &registry))?;
+    for (name, to) in [
+        ("registry/cache", registry.join("cache")),
+        ("registry/index", registry.join("index")),
+        ("config.toml", theirs.join("config.toml")),
+    ] {
+        let Some(from) = ours.as_ref().map(|ours| ours.join(name)) else {
+            continue;
+        };
+        if from.exists() {
+            symlink(&from, &to).map_err(Error::io("link", &to))?;
+        }
+    }
+    Ok(theirs)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .map_err(Error::io("run", &program))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Error::tool(program, "failed: its messages are above"))
+}
+
+/// All files below a folder, relative to it.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).map_err(Error::io("read", &next))? {
+            let path = entry.map_err(Error::io("read", &next))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push(path.strip_prefix(folder).unwrap_or(&path).to_path_buf());
+            }
+        }
+    }
+    Ok(files)
+}
