@@ -1,0 +1,6 @@
+{
+  description = "stand-in for nixpkgs: the few attributes that jsix's flake uses, mapped to programs of this machine";
+  outputs = { self }: {
+    lib = import ./lib.nix;
+  };
+}
