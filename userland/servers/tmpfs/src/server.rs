@@ -83,7 +83,8 @@ impl Server {
         let file = self.mailbox.badge(OPEN | number)?;
         let token = Mailbox::new()?;
         let held = token.duplicate(Rights::RECEIVE.union(Rights::TRANSFER))?;
-        let kept = token.duplicate(Rights::CALL)?;
+        // A copy of a handle to receive by, even one without that right, would keep the mailbox open.
+        let kept = token.badge(number)?;
         sys::call::mailbox_on_closed(kept.handle(), Some(self.closed.0.handle()), self.closed.1)?;
         drop(token);
         self.tokens.insert(number, kept);
