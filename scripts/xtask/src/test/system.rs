@@ -1,7 +1,7 @@
 //! Boots that are about how commands end, and of the system with manifests of its own: what `srv.init` makes of services.
 
 use super::cases::Expect::{Never, Pattern, Text};
-use super::cases::{Case, GREETING, Want, hello};
+use super::cases::{Case, Expect, GREETING, Want, hello};
 
 /// Where the system looks for its manifest.
 const MANIFEST: &str = "/boot/etc/services.toml";
@@ -85,5 +85,83 @@ pub fn cases() -> Vec<Case> {
             want: Want::Status(1),
             ..hello("init-wrong-manifest")
         },
+    ]
+    .into_iter()
+    .chain(commands())
+    .collect()
+}
+
+/// What somebody types who looks after the machine. (`&&` makes it a line for the shell.)
+fn commands() -> Vec<Case> {
+    let line = |name, cmd, expect: Vec<Expect>| Case {
+        cmd: Some(cmd),
+        smp: 4,
+        memory_mib: 512,
+        expect: [expect, vec![Never("KERNEL PANIC"), Never("FAILED")]].concat(),
+        limit_s: 400,
+        ..hello(name)
+    };
+    vec![
+        Case {
+            want: Want::Status(7),
+            ..line(
+                "system-poweroff",
+                "echo bye && poweroff --status 7; echo never",
+                vec![Text("bye"), Never("\nnever")],
+            )
+        },
+        Case {
+            want: Want::Restart,
+            ..line(
+                "system-reboot",
+                "echo again && reboot; echo never",
+                vec![Text("again"), Never("\nnever")],
+            )
+        },
+        line(
+            "system-date",
+            "date -s '2030-05-06 07:08' && date && touch /tmp/a && ls -l /tmp",
+            vec![
+                Pattern(r"^Mon 2030-05-06 07:0[89]:\d\d UTC"),
+                Pattern(r" 0  2030-05-06 07:0\S* +a"),
+            ],
+        ),
+        line(
+            "system-trace",
+            "trace start -k call && echo one | wc -l && trace stop && trace show | grep -c Call && trace -k switch -e 100 10ms | head -n 3",
+            vec![
+                Pattern(r"^[1-9]\d*\s*$"),
+                Pattern(r"^ +\d+\.\d{9} Switch +thread \d+"),
+            ],
+        ),
+        line(
+            "system-test",
+            "test kernel && echo all was well",
+            vec![Text("all was well")],
+        ),
+        line(
+            "system-stress",
+            "stress 5 && echo all was well",
+            vec![Text("all was well")],
+        ),
+        line(
+            "system-fuzz",
+            "fuzz --calls 20000 && echo all was well",
+            vec![Text("all was well")],
+        ),
+        line(
+            "system-bench",
+            "bench ipc && echo all was well",
+            vec![Text("all was well")],
+        ),
+        line(
+            "system-services",
+            "test-services clock && test-services files && test-services logger && echo all was well",
+            vec![
+                Text("all was well"),
+                Text("burst: 100000 lines in"),
+                Never("left out"),
+            ],
+        ),
     ]
 }

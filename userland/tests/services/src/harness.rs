@@ -97,6 +97,15 @@ impl Env {
         };
         found.map_err(|failure| Not::LeftOut(format!("{name}: {failure}")))
     }
+
+    /// A service for another client: by a narrower way into the directory.
+    pub fn service_for_another(&self, name: &str) -> Result<Mailbox, Not> {
+        let Services::Directory(directory) = &self.services else {
+            return Err(Not::LeftOut("there is no directory".into()));
+        };
+        let way_in = Directory::from_owned(directory.narrow(&[name])?);
+        Ok(way_in.lookup(name, 0)?)
+    }
 }
 
 /// Asks a service, and waits for a while.
