@@ -246,7 +246,9 @@
                 touch $out
               '';
           pflash = "-drive if=pflash,unit=0,format=raw,readonly=on,file=${firmware.code} -drive if=pflash,unit=1,format=raw,file=vars.fd";
-          file = "if=none,id=boot,format=raw,readonly=on,file=${iso}/jsix.iso";
+          disc = "-drive if=none,id=boot,format=raw,readonly=on,media=cdrom,file=${iso}/jsix.iso -device ide-cd,drive=boot,bootindex=0";
+          # What is written to it is forgotten.
+          stick = "-drive if=none,id=boot,format=raw,snapshot=on,file=${iso}/jsix.iso -device qemu-xhci -device usb-storage,drive=boot,bootindex=0";
         in
         {
           packages = {
@@ -287,11 +289,11 @@
               buildPhase = "cargo test --frozen --quiet --no-fail-fast";
               installPhase = "touch $out";
             };
-            boot-disc = boots "boot-disc" "${pflash} -drive media=cdrom,${file} -device ide-cd,drive=boot" 300;
-            boot-stick = boots "boot-stick" "${pflash} -drive ${file} -device qemu-xhci -device usb-storage,drive=boot" 300;
+            boot-disc = boots "boot-disc" "${pflash} ${disc}" 600;
+            boot-stick = boots "boot-stick" "${pflash} ${stick}" 600;
           }
           // lib.optionalAttrs withLimine {
-            boot-disc-bios = boots "boot-disc-bios" "-drive media=cdrom,${file} -device ide-cd,drive=boot,bootindex=0" 300;
+            boot-disc-bios = boots "boot-disc-bios" disc 600;
           };
           formatter = pkgs.writeShellApplication {
             name = "jsix-fmt";
