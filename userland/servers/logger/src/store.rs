@@ -16,7 +16,7 @@ pub const LOST: u8 = 1 << 7;
 const PIECE: usize = 16 * 1024;
 
 struct Piece {
-    /// The number of its first record, counting all that were ever kept.
+    /// The number of its first record, counting all that were ever kept or told to be lost.
     first: u64,
     records: u64,
     bytes: Vec<u8>,
@@ -37,7 +37,7 @@ pub struct Cursor {
 pub enum Next<'a> {
     /// A record; the cursor is behind it now.
     Record(Record<'a>),
-    /// So many records are there no more; the cursor is at the first one that is.
+    /// So many records are there no more, with those that were told to be lost among them; the cursor is at the first one that is there.
     Skipped(u64),
     /// There are no more yet.
     End,
@@ -66,8 +66,7 @@ impl Store {
 
     /// How many records there are.
     pub fn len(&self) -> u64 {
-        let first = self.pieces.front().map_or(self.next, |piece| piece.first);
-        self.next.saturating_sub(first)
+        self.pieces.iter().map(|piece| piece.records).sum()
     }
 
     /// Whether there are none.
@@ -112,7 +111,7 @@ impl Store {
         piece.bytes.extend_from_slice(record.text);
         piece.bytes.resize(end, 0);
         piece.records = piece.records.saturating_add(1);
-        self.next = self.next.saturating_add(1);
+        self.next = self.next.saturating_add(weight(record));
         true
     }
 
@@ -159,7 +158,7 @@ impl Store {
                 cursor.offset = cursor
                     .offset
                     .saturating_add(before.saturating_sub(rest.len()));
-                cursor.number = cursor.number.saturating_add(1);
+                cursor.number = cursor.number.saturating_add(weight(&record));
                 return Next::Record(record);
             }
             if index.saturating_add(1) >= self.pieces.len() {
@@ -195,6 +194,17 @@ impl Write for Text {
     }
 }
 
+/// What follows the count in a record of lost ones.
+const LOST_TEXT: &str = " records lost";
+
+/// For how many records one stands: who misses one that tells of lost ones misses all of them.
+fn weight(record: &Record<'_>) -> u64 {
+    let is_lost = record.head.flags & LOST != 0;
+    let text = core::str::from_utf8(record.text).ok().filter(|_| is_lost);
+    let count = text.and_then(|text| text.strip_suffix(LOST_TEXT)?.parse().ok());
+    count.unwrap_or(1)
+}
+
 /// Gives `then` a record that says that so many are lost, from a number on.
 pub fn with_lost<T>(
     first: u64,
@@ -207,7 +217,7 @@ pub fn with_lost<T>(
         len: 0,
     };
     // It has room for the largest number.
-    let _ = write!(text, "{count} records lost");
+    let _ = write!(text, "{count}{LOST_TEXT}");
     let text = text.bytes.get(..text.len).unwrap_or_default();
     let target = b"logger";
     let head = Head {

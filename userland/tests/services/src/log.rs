@@ -19,13 +19,11 @@ pub const TESTS: &[Test] = &[
     ("query", query),
     ("follow", follow),
     ("burst", burst),
+    ("slow follower", slow_follower),
     ("many followers", many_followers),
     ("filter", filter),
     ("refused", refused),
 ];
-
-/// What a follower is told that does not read. (Counts of lost records that are themselves skipped are missing in what it is told.)
-pub const FOLLOWERS: &[Test] = &[("slow follower", slow_follower)];
 
 /// Bits of a client's own event that it does not have.
 const BITS: (u64, u64) = (1, 2);

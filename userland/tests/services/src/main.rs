@@ -1,4 +1,4 @@
-//! Asks services and drivers for what they promise: `test-services` runs all suites, `test-services SUITE` one: `logger`, `followers`, `clock`, `files`, `uart`.
+//! Asks services and drivers for what they promise: `test-services` runs all suites, `test-services SUITE` one: `logger`, `clock`, `files`, `uart`.
 //!
 //! With a service directory it asks those that run; without one, started by the kernel alone, it runs the same servers within itself. The last
 //! line is `services: N passed, N failed`; status 0: all passed. A test whose service is not there is left out, and says so.
@@ -18,9 +18,8 @@ use sys::{Context, println};
 
 use harness::{Env, Suite};
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 4] = [
     ("logger", log::TESTS),
-    ("followers", log::FOLLOWERS),
     ("clock", clock::TESTS),
     ("files", files::TESTS),
     ("uart", uart::TESTS),
@@ -33,7 +32,7 @@ fn main_of_program(context: &Context) -> u64 {
     let wanted = context.argument(1);
     let is_wanted = |suite: &&Suite| wanted.is_none_or(|name| name == suite.0);
     if !SUITES.iter().any(|suite| is_wanted(&suite)) {
-        println!("usage: test-services [logger | followers | clock | files | uart]");
+        println!("usage: test-services [logger | clock | files | uart]");
         return USAGE;
     }
     match Env::new(context) {
