@@ -32,6 +32,8 @@ struct State<B> {
     driver: Driver,
     bus: B,
     client: Option<AsyncWriter>,
+    /// What was typed while nobody had it, for the next one.
+    ahead: Vec<u8>,
 }
 
 impl<B: Bus> Service<B> {
@@ -43,6 +45,7 @@ impl<B: Bus> Service<B> {
                 driver,
                 bus,
                 client: None,
+                ahead: Vec::new(),
             }),
         })
     }
@@ -78,6 +81,7 @@ impl<B: Bus> Service<B> {
             driver,
             bus,
             client,
+            ahead,
         } = &mut *self.state.borrow_mut();
         let mut typed = Vec::new();
         driver.serve(bus, &mut typed);
@@ -85,6 +89,9 @@ impl<B: Bus> Service<B> {
             && send(writer, &typed) == Err(Error::PeerClosed)
         {
             *client = None;
+        }
+        if client.is_none() && ahead.len().saturating_add(typed.len()) <= ROOM as usize {
+            ahead.append(&mut typed);
         }
         driver.is_waiting()
     }
@@ -95,11 +102,13 @@ impl<B: Bus> Service<B> {
             Request::Attach { bits } => {
                 let listener = listener(handles.first(), bits)?;
                 let client = to_client(&self.exec, ROOM, listener);
-                let (writer, end) = client.map_err(|error| match error {
+                let (mut writer, end) = client.map_err(|error| match error {
                     Error::OutOfMemory => Fault::OutOfMemory,
                     Error::TooMany => Fault::NoRoom,
                     _ => Fault::Failed,
                 })?;
+                // There is room for as much.
+                let _ = send(&mut writer, &core::mem::take(&mut state.ahead));
                 state.client = Some(writer);
                 Ok((Answer::Done, list([end])))
             }
