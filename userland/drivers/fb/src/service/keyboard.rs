@@ -10,12 +10,14 @@ use sys::abi::NEVER;
 use sys::channel::{self, Reader, Waiter};
 use sys::exec::{AsyncReader, Either, Executor, race};
 use sys::object::{Mailbox, Owned};
-use sys::time::{self, SECOND};
+use sys::time::{self, MILLISECOND, SECOND};
 use sys::{start, thread};
 
 use super::session::Screen;
 use crate::Surface;
 
+/// How long to wait before a keyboard that has just died is looked for again.
+const AGAIN: u64 = 20 * MILLISECOND;
 /// As much as the keyboard has room for.
 const PIECE: usize = 4096;
 
@@ -33,6 +35,8 @@ pub async fn listen<S: Surface + 'static>(screen: Rc<Screen<S>>, directory: Dire
                 log::info!("this screen has no keyboard");
                 return;
             }
+            // What the directory gave had died: a new one comes.
+            Err(failure) if failure.is_closed() => exec.sleep(AGAIN).await,
             Err(failure) => {
                 log::warn!("the keyboard: {failure}");
                 exec.sleep(SECOND).await;
