@@ -138,7 +138,7 @@ fn language(typist: &mut Typist) -> Result<()> {
     typist.wait("the prompt of a line that goes on", |screen| {
         let (row, column) = screen.cursor_position();
         let last = screen.rows(0, column).nth(row.into())?;
-        last.starts_with("...").then_some(())
+        last.starts_with("> ").then_some(())
     })?;
     typist.press("two'")?;
     let shown = typist.enter()?;
