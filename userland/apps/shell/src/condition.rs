@@ -38,7 +38,8 @@ pub fn is_met(arguments: &[String], file: &dyn Fn(&str) -> Option<File>) -> Resu
     }
 }
 
-fn is_binary(operator: &str) -> bool {
+/// Whether it stands between two things that are compared.
+pub fn is_binary(operator: &str) -> bool {
     matches!(
         operator,
         "=" | "!=" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge"

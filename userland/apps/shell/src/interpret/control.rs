@@ -9,6 +9,28 @@ use crate::condition;
 /// The status of a command that is not understood.
 const MISUSE: u64 = 2;
 
+/// The suites and trials of the program `test`: with one of these as the first word, and without an operator behind it, it is that program.
+const SUITES: &[&str] = &[
+    "vm",
+    "handles",
+    "kernel",
+    "vectors",
+    "list",
+    "supervision",
+    "stress",
+    "hog",
+];
+
+/// Whether a command with a name of the language is a program all the same: `test kernel`, but not `test kernel = "$x"`.
+pub fn is_program(name: &str, arguments: &[String]) -> bool {
+    let is_suite = |first: &String| SUITES.contains(&first.as_str());
+    name == "test"
+        && arguments.first().is_some_and(is_suite)
+        && !arguments
+            .get(1)
+            .is_some_and(|second| condition::is_binary(second))
+}
+
 /// Those that no function can stand for.
 pub const NAMES: &[&str] = &[":", "break", "continue", "exit", "return", "."];
 

@@ -10,7 +10,7 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-pub use control::{NAMES, builtin};
+pub use control::{NAMES, builtin, is_program};
 
 use crate::condition;
 use crate::expand::{self, ExpandError, World};

@@ -382,3 +382,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_suite_is_no_question() {
+    let is_program = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).into()).collect();
+        super::is_program("test", &words)
+    };
+    assert!(is_program(&["kernel"]));
+    assert!(is_program(&["supervision", "--kills", "40"]));
+    assert!(!is_program(&["kernel", "=", "kernel"]));
+    assert!(!is_program(&["-n", "kernel"]) && !is_program(&["other"]) && !is_program(&[]));
+}

@@ -25,6 +25,14 @@ const FAULT_BASE: u64 = 128;
 /// So much may be typed ahead of a program, in bytes.
 const TYPED_MAX: usize = 64 * 1024;
 
+/// Where what a program did not read goes, for the commands behind it.
+pub enum Back {
+    /// To what was typed, or came from the standard input.
+    Keyboard,
+    /// To a file or a text.
+    Supply(Rc<RefCell<Supply>>),
+}
+
 /// A program of a job.
 pub struct Member {
     /// Its name.
@@ -39,8 +47,8 @@ pub struct Member {
     pub is_reported: bool,
     /// What it reads from: its end is closed when it has ended.
     pub input: Option<Rc<Channel>>,
-    /// The file or text to which what it does not read goes back, for the commands behind it.
-    pub back: Option<Rc<RefCell<Supply>>>,
+    /// Where what it does not read goes.
+    pub back: Option<Back>,
     /// What it has not read.
     pub unread: Vec<u8>,
     /// What it writes to, likewise.
@@ -124,12 +132,9 @@ impl Keyboard {
         }
     }
 
-    /// What the program has not read, and what was typed for it and has not come to it.
+    /// What was typed for the program and has not come to it.
     fn take_unread(&mut self) -> Vec<u8> {
         let mut all = core::mem::take(&mut self.unread);
-        if let Some(writer) = self.writer.take() {
-            all.extend(writer.untaken().unwrap_or_default());
-        }
         all.append(&mut self.pending);
         all.append(&mut self.cooked.take_line());
         all
@@ -159,7 +164,6 @@ impl Keyboard {
                 }
                 Err(abi::Error::NotReady) => return moved,
                 Err(_) => {
-                    self.unread = writer.untaken().unwrap_or_default();
                     self.unread.append(&mut self.pending);
                     self.writer = None;
                     return true;
@@ -215,17 +219,24 @@ impl Job {
         }
     }
 
-    /// Gives back what its programs did not read of files and texts.
-    pub fn give_back(&mut self) {
+    /// Gives back what its programs did not read; what was typed, or came from the standard input, is returned.
+    pub fn give_back(&mut self) -> Vec<u8> {
         for pump in &mut self.pumps {
             pump.give_back();
         }
+        let mut typed = Vec::new();
         for member in &mut self.members {
             let unread = core::mem::take(&mut member.unread);
-            if let Some(supply) = member.back.take() {
-                supply.borrow_mut().put_back(&unread);
+            match member.back.take() {
+                Some(Back::Supply(supply)) => supply.borrow_mut().put_back(&unread),
+                Some(Back::Keyboard) => typed.extend(unread),
+                None => {}
             }
         }
+        if let Some(keyboard) = &mut self.keyboard {
+            typed.append(&mut keyboard.take_unread());
+        }
+        typed
     }
 
     /// Does what can be done; whether something was.
@@ -296,12 +307,6 @@ impl Job {
         }
         console.show(&echo);
         wish
-    }
-
-    /// What was typed while it ran, or came from the standard input, and nobody has read.
-    pub fn take_unread(&mut self) -> Vec<u8> {
-        let unread = self.keyboard.as_mut().map(Keyboard::take_unread);
-        unread.unwrap_or_default()
     }
 
     /// Takes bytes for its input as they are.

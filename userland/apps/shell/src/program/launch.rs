@@ -15,7 +15,7 @@ use sys::object::Thread;
 
 use super::builtins;
 use super::input::waiter;
-use super::job::{INTERRUPTED, Job, Keyboard, Member};
+use super::job::{Back, INTERRUPTED, Job, Keyboard, Member};
 use super::programs::{Ends, Program};
 use super::pump::{Pump, Sink, Source};
 use super::shell::Shell;
@@ -234,7 +234,7 @@ impl Shell {
             close_feed(feed);
             return Ok((Some(0), Feed::Bytes(Vec::new())));
         };
-        if let Some(builtin) = builtins::find(name) {
+        if let Some(builtin) = builtins::find(name, arguments) {
             close_feed(feed);
             return self.run_in_pipeline(builtin, name, arguments, &streams);
         }
@@ -304,13 +304,14 @@ impl Shell {
                 let (channel, writer) = self.input_channel().map_err(cannot)?;
                 job.keyboard = Some(Keyboard::new(writer));
                 ends.input = Some(channel);
+                back = Some(Back::Keyboard);
             }
             Feed::Supply(supply) => {
                 let (channel, writer) = self.input_channel().map_err(cannot)?;
                 let source = Source::Supply(Rc::clone(&supply));
                 pumps.push(Pump::new(source, Sink::Channel(writer)));
                 ends.input = Some(channel);
-                back = Some(supply);
+                back = Some(Back::Supply(supply));
             }
             Feed::Pipe(channel) => ends.input = Some(channel),
             Feed::Bytes(bytes) => {

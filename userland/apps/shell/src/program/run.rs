@@ -158,7 +158,7 @@ impl Shell {
             true => None,
             false => self.state.functions.get(name).cloned(),
         };
-        let builtin = builtins::find(name);
+        let builtin = builtins::find(name, arguments);
         if function.is_none() && builtin.is_none() {
             let text = command.to_string();
             return self.start_and_wait(Vec::from([Task::Words(command, words)]), text);

@@ -378,8 +378,8 @@ impl Shell {
             };
             if job.is_done() {
                 let mut job = self.jobs.remove(index);
-                job.give_back();
-                self.type_again(job.take_unread());
+                let unread = job.give_back();
+                self.type_again(unread);
                 // Without readers it was ended by this shell.
                 break match self.console.is_gone() {
                     true => sys::io::UNREAD,

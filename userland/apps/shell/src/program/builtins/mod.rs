@@ -158,8 +158,8 @@ const ALL: &[(&str, &str, &str, Builtin)] = &[
     ),
     (
         "test",
-        "asks: -n -z = != -eq -ne -lt -le -gt -ge -e -f -d -s !",
-        "test QUESTION",
+        "asks: -n -z = != -eq -ne -lt -le -gt -ge -e -f -d -s !; or tries the kernel",
+        "test QUESTION | test SUITE ...",
         Language,
     ),
     ("true", "succeeds", "true", Language),
@@ -217,8 +217,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|(name, ..)| *name)
 }
 
-/// The command of a name.
-pub fn find(name: &str) -> Option<Builtin> {
+/// The command of a name, if it is not a program with these arguments.
+pub fn find(name: &str, arguments: &[String]) -> Option<Builtin> {
+    if interpret::is_program(name, arguments) {
+        return None;
+    }
     let found = ALL.iter().find(|(other, ..)| *other == name);
     found.map(|(.., builtin)| *builtin)
 }
@@ -253,7 +256,7 @@ fn kind(shell: &mut Shell, arguments: &[String], output: &mut Output) -> u64 {
             output.line(&format!("{name} stands for {alias}"));
         } else if shell.state.functions.contains_key(name) {
             output.line(&format!("{name} is a function"));
-        } else if find(name).is_some() {
+        } else if find(name, &[]).is_some() {
             output.line(&format!("{name} is a command of the shell"));
         } else {
             let path = shell.value("PATH");
