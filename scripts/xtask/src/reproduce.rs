@@ -58,6 +58,11 @@ const CONDITIONS: [Conditions; 2] = [
 /// The result says whether the builds are equal.
 pub fn reproduce(args: &ReproduceArgs) -> Result<bool> {
     let workspace = Workspace::load()?;
+    // Once: somebody may commit while this builds.
+    let args = &ReproduceArgs {
+        commit: resolve(&workspace, &args.commit)?,
+        keep: args.keep.clone(),
+    };
     let top = match &args.keep {
         Some(folder) => {
             fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
@@ -101,6 +106,20 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<bool> {
             .trim()
     );
     Ok(different == 0 && !names.is_empty())
+}
+
+/// The hash of a commit that may be named by a branch.
+fn resolve(workspace: &Workspace, name: &str) -> Result<String> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(&workspace.root);
+    git.args(["rev-parse", "--verify", "--quiet", "--end-of-options"]);
+    git.arg(format!("{name}^{{commit}}"));
+    let output = git.output().map_err(Error::io("run", "git"))?;
+    let hash = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && !hash.is_empty() {
+        return Ok(hash);
+    }
+    Err(Error::Input(format!("there is no commit '{name}'")))
 }
 
 /// Where the builds are.
@@ -286,4 +305,39 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolve;
+    use crate::workspace::Workspace;
+    use std::process::Command;
+
+    #[test]
+    fn a_commit_is_named_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |words: &[&str]| {
+            let mut git = Command::new("git");
+            git.args(["-c", "user.name=a", "-c", "user.email=a@b", "-C"]);
+            assert!(
+                git.arg(folder.path())
+                    .args(words)
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        };
+        git(&["init", "--quiet"]);
+        git(&["commit", "--quiet", "--allow-empty", "-m", "first"]);
+        let workspace = Workspace {
+            root: folder.path().into(),
+            target: folder.path().join("target"),
+            programs: Vec::new(),
+        };
+        let first = resolve(&workspace, "HEAD").unwrap();
+        git(&["commit", "--quiet", "--allow-empty", "-m", "second"]);
+        assert_eq!(resolve(&workspace, "HEAD~1").unwrap(), first);
+        assert_ne!(resolve(&workspace, "HEAD").unwrap(), first);
+        assert!(resolve(&workspace, "no-such-commit").is_err());
+    }
 }
