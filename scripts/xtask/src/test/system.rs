@@ -137,22 +137,36 @@ fn commands() -> Vec<Case> {
         line(
             "system-test",
             "test kernel && echo all was well",
-            vec![Text("all was well")],
+            vec![
+                Pattern(r"^kernel: 1\d\d passed, 0 failed"),
+                Text("all was well"),
+            ],
         ),
         line(
             "system-stress",
             "stress 5 && echo all was well",
-            vec![Text("all was well")],
+            vec![
+                Pattern(r"^leak check: nothing was lost, \d+ handles before"),
+                Text("all was well"),
+            ],
         ),
         line(
             "system-fuzz",
             "fuzz --calls 20000 && echo all was well",
-            vec![Text("all was well")],
+            vec![
+                Pattern(r"^round 4 of 4: 2\d{4} calls"),
+                Text("leak check: nothing was lost"),
+                Text("all was well"),
+            ],
         ),
         line(
             "system-bench",
             "bench ipc && echo all was well",
-            vec![Text("all was well")],
+            vec![
+                Pattern(r"^call-1 \d+ \d+ \d+"),
+                Pattern(r"^event-thread \d+ \d+ \d+"),
+                Text("all was well"),
+            ],
         ),
         line(
             "system-services",
