@@ -45,12 +45,13 @@ impl Killer {
         }
     }
 
-    /// Forgets what was done.
-    pub fn reset(&mut self) {
-        self.victims.clear();
+    /// Forgets what was done to those that may be killed.
+    pub fn reset(&mut self, victims: &[String]) {
+        let victims = victims.iter().cloned();
+        self.victims = victims.map(|name| (name, Victim::default())).collect();
     }
 
-    /// How often each was killed.
+    /// How often each was killed; some not at all, if there were few kills.
     pub fn counts(&self) -> impl Iterator<Item = (&str, u64)> {
         let all = self.victims.iter();
         all.map(|(name, victim)| (name.as_str(), victim.kills))

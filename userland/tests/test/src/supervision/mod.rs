@@ -121,7 +121,7 @@ fn all(
 
     let begin = sys::time::now();
     let clients = Clients::start(context, directory, services.victims())?;
-    killer.reset();
+    killer.reset(services.victims());
     killer.kill(system, &mut services, options.kills)?;
     let seconds = sys::time::now().saturating_sub(begin) / sys::time::SECOND;
     println!("supervision: {} kills in {seconds} s", options.kills);
