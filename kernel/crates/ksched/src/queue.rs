@@ -250,7 +250,7 @@ impl<T: Task> RunQueue<T> {
     }
 
     /// The current thread stops being runnable, and `item`, which is in no queue, runs in its stead: at once, for what is left
-    /// of the quantum, and not below the level of the thread that it runs for, as that one waits for it.
+    /// of the quantum, and not below the level that the current one was boosted to, if it was.
     /// `Switch` when a waiting thread outranks it all the same. With no current thread it is as if an idle processor took it.
     #[inline(always)]
     pub fn hand_off(&mut self, item: T, priority: Priority, now: u64) -> Decision {
@@ -263,7 +263,13 @@ impl<T: Task> RunQueue<T> {
             Some(former) => {
                 let former = former.node();
                 former.place.set(At::NOWHERE);
-                node.level.set(priority.min(former.level.get()));
+                let level = former.level.get();
+                let is_boosted = level < former.base.get();
+                node.level.set(if is_boosted {
+                    priority.min(level)
+                } else {
+                    priority
+                });
             }
             None => {
                 node.level.set(priority);

@@ -131,14 +131,21 @@ proptest! {
                         continue;
                     }
                     let level = priority(level);
-                    let former = current.map(|former| (former, queue.level(former)));
+                    let former = current.map(|former| {
+                        let own = priority(here[&usize::from(former.number())]);
+                        (former, Some(queue.level(former)).filter(|&now| now < own))
+                    });
                     let _ = queue.hand_off(all[item], level, now);
-                    if let Some((former, _)) = former {
+                    let mut wanted = vec![level];
+                    if let Some((former, boosted)) = former {
                         here.remove(&usize::from(former.number()));
+                        // The boost may end just now, with the quantum.
+                        wanted.extend(boosted.map(|boosted| level.min(boosted)));
                     }
                     here.insert(item, level.level());
                     current = Some(all[item]);
-                    prop_assert!(queue.level(all[item]) <= level, "below its own priority");
+                    let got = queue.level(all[item]);
+                    prop_assert!(wanted.contains(&got), "{got:?}, not of {wanted:?}");
                 }
                 Op::SetPriority(item, level) => {
                     let _ = queue.set_priority(all[item], priority(level), now);
@@ -347,13 +354,13 @@ fn a_preempted_thread_goes_on_before_its_equals() {
 }
 
 #[test]
-fn who_gets_the_processor_from_another_gets_the_rest_of_its_quantum_and_its_level() {
+fn who_gets_the_processor_from_another_gets_the_rest_of_its_quantum() {
     let mut queue = RunQueue::new(CONFIG);
     let all = threads(4);
     let _ = queue.enqueue(all[0], priority(2), 0);
     let _ = queue.enqueue(all[1], priority(3), 0);
     assert_eq!(queue.pick(0), Some(all[0]));
-    assert_eq!(queue.hand_off(all[2], priority(6), 50), Decision::Keep);
+    assert_eq!(queue.hand_off(all[2], priority(2), 50), Decision::Keep);
     assert_eq!(queue.level(all[2]), priority(2));
     assert_eq!(queue.next_tick(), Some(200));
     // Back again: the first one runs at its own priority, and nothing has been given to it.
@@ -368,6 +375,42 @@ fn who_gets_the_processor_from_another_gets_the_rest_of_its_quantum_and_its_leve
         Decision::Switch
     );
     assert_eq!(queue.hand_off(all[2], priority(7), 70), Decision::Switch);
+}
+
+/// An urgent server answers a client that is less urgent than a third thread: that one runs.
+#[test]
+fn who_gets_the_processor_from_a_more_urgent_thread_is_no_more_urgent_for_that() {
+    let mut queue = RunQueue::new(CONFIG);
+    let all = threads(3);
+    let _ = queue.enqueue(all[0], priority(1), 0);
+    let _ = queue.enqueue(all[1], priority(4), 0);
+    assert_eq!(queue.pick(0), Some(all[0]));
+    assert_eq!(queue.hand_off(all[2], priority(6), 10), Decision::Switch);
+    assert_eq!(queue.pick(10), Some(all[1]));
+}
+
+/// A boost is for the whole of a call: the server has it, and the client when it is answered.
+#[test]
+fn who_gets_the_processor_from_a_boosted_thread_is_boosted() {
+    let mut queue = RunQueue::new(CONFIG);
+    let all = threads(4);
+    let _ = queue.enqueue(all[0], priority(4), 0);
+    let _ = queue.enqueue(all[1], priority(5), 0);
+    let _ = queue.enqueue(all[3], priority(5), 0);
+    assert_eq!(queue.pick(0), Some(all[0]));
+    // Both wait for so long that they rise to level 3.
+    for now in 1..=2 {
+        let _ = queue.tick(now * CONFIG.boost_after);
+    }
+    let Some(client) = queue.pick(2 * CONFIG.boost_after) else {
+        panic!("nothing runs");
+    };
+    assert_eq!((client, queue.level(client)), (all[1], priority(3)));
+    let now = 2 * CONFIG.boost_after + 1;
+    let _ = queue.hand_off(all[2], priority(5), now);
+    assert_eq!(queue.level(all[2]), priority(3));
+    let _ = queue.hand_off(client, priority(5), now);
+    assert_eq!(queue.level(client), priority(3));
 }
 
 #[test]
