@@ -27,6 +27,7 @@ use ksched::{Fifo, Priority, WaitQueue};
 use ksync::{AllocError, Answer, Arc};
 use ktrace::Group;
 
+pub use chain::priority_changed;
 use closed::Clients;
 pub use deferred::{Reply, detach, is_serving};
 pub use ipc::Ipc;
@@ -175,7 +176,7 @@ impl Mailbox {
         let ipc = &caller.ipc;
         ipc.call.begin();
         ipc.badge.set(badge);
-        chain::enter(caller, &this);
+        ipc.place.enter(&this);
         let sent = this.send(&mut this.state.lock(), caller);
         if until_ns == NEVER
             && let Ok(Sent::Delivered(Some(server), last)) = sent
@@ -248,7 +249,12 @@ impl Mailbox {
                 let urgent = caller.priority();
                 let last = self.deliver(state, caller, server.thread(), urgent);
                 // With the lock held: it may have been woken by somebody else, and would end as soon as it has the lock.
-                Ok(Sent::Delivered(server.wake(), last))
+                let woken = server.wake();
+                if woken.is_none() {
+                    // It may wait for a processor, at the priority that it had.
+                    sched::reprioritise(server.thread());
+                }
+                Ok(Sent::Delivered(woken, last))
             }
             // Nobody waits for messages then.
             None if state.is_closed => Err(Error::PeerClosed),

@@ -3,10 +3,11 @@
 use alloc::boxed::Box;
 use core::cell::Cell;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bitflags::bitflags;
 use ksched::{Cpu, CpuSet, LEVELS, Node, Priority};
+use ksync::chain::Urgency;
 use ksync::{Arc, Wake, Whereabouts};
 
 use super::cpu::Ready;
@@ -102,10 +103,8 @@ pub struct Thread {
     home: AtomicU32,
     /// Where it may run, if `home` says so.
     cpus: IrqLock<CpuSet, locks::Affinity>,
-    /// The priority that it was given.
-    base: AtomicU8,
-    /// The highest priority of those that wait for it; [`LEVELS`] if nobody does.
-    inherited: AtomicU8,
+    /// The priority that it was given, and the highest of those that wait for it.
+    urgency: Urgency,
     /// The CPU that it was last put on, and what it is asked: bits of [`Attention`].
     pub(super) whereabouts: Whereabouts,
     /// How often it was given a processor. Written by the processor that switches to it.
@@ -214,8 +213,7 @@ impl Thread {
             node: Node::new(),
             home: AtomicU32::new(home),
             cpus: IrqLock::new(cpus),
-            base: AtomicU8::new(Priority::NORMAL.level()),
-            inherited: AtomicU8::new(LEVELS as u8),
+            urgency: Urgency::new(Priority::NORMAL.level()),
             whereabouts: Whereabouts::new(),
             switches: AtomicU64::new(0),
             exit: IrqLock::new(ExitState::Alive(None)),
@@ -263,39 +261,25 @@ impl Thread {
     /// The priority at which it runs: its own, or that of one that waits for it.
     #[inline]
     pub fn priority(&self) -> Priority {
-        let own = self.base.load(Ordering::SeqCst);
-        let level = own.min(self.inherited.load(Ordering::SeqCst));
         // One's own is below `LEVELS`: the mask changes nothing and spares the check.
-        Priority::new(level % LEVELS as u8).unwrap_or(Priority::LOWEST)
-    }
-
-    /// Whether it runs at its own priority, and that is the own one of another thread.
-    #[inline(always)]
-    pub fn is_like(&self, other: &Self) -> bool {
-        self.base.load(Ordering::SeqCst) == other.base.load(Ordering::SeqCst)
-            && self.inherited.load(Ordering::SeqCst) == LEVELS as u8
+        Priority::new(self.urgency.level() % LEVELS as u8).unwrap_or(Priority::LOWEST)
     }
 
     /// The priority that it was given.
     pub fn base_priority(&self) -> Priority {
-        Priority::new(self.base.load(Ordering::Relaxed)).unwrap_or(Priority::LOWEST)
+        Priority::new(self.urgency.own()).unwrap_or(Priority::LOWEST)
     }
 
-    /// Somebody with this priority waits for the thread.
-    #[inline]
+    /// Somebody with this priority waits for the thread. Its queue is not told ([`super::reprioritise`]).
+    #[inline(always)]
     pub fn inherit(&self, priority: Priority) {
-        let level = priority.level();
-        if level < self.base.load(Ordering::Relaxed) {
-            self.inherited.fetch_min(level, Ordering::SeqCst);
-        }
+        self.urgency.inherit(priority.level());
     }
 
     /// Nobody waits for the thread any more.
     #[inline]
     pub fn disinherit(&self) {
-        if self.inherited.load(Ordering::Relaxed) != LEVELS as u8 {
-            self.inherited.store(LEVELS as u8, Ordering::SeqCst);
-        }
+        self.urgency.disinherit();
     }
 
     /// Where the registers of the thread's user mode are while it is in the kernel: at the top of its kernel stack (invariant 13).
@@ -305,7 +289,7 @@ impl Thread {
     }
 
     pub(super) fn set_base_priority(&self, priority: Priority) {
-        self.base.store(priority.level(), Ordering::SeqCst);
+        self.urgency.set_own(priority.level());
     }
 
     /// Whether it may run on the CPU with this index.

@@ -9,7 +9,7 @@ use super::decode::{Place, UserBytes, Written, objects};
 use super::dispatch::{Caller, Threads};
 use super::process::binding;
 use crate::arch::current::{percpu, time};
-use crate::object::Object;
+use crate::object::{Object, mailbox};
 use crate::sched::thread::{Affinity, Start, Thread};
 use crate::sched::{self, alarm, registers, usage};
 
@@ -88,6 +88,7 @@ impl Threads for Caller<'_> {
     fn thread_set_priority(self, thread: objects::Thread, priority: u64) -> Result<(), Error> {
         let level = u8::try_from(priority).ok().and_then(Priority::new);
         sched::set_priority(&thread, level.ok_or(Error::InvalidArgument)?);
+        mailbox::priority_changed(&thread);
         Ok(())
     }
 

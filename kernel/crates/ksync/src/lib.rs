@@ -14,6 +14,7 @@ extern crate alloc;
 mod arc;
 pub mod atomic;
 mod call;
+pub mod chain;
 mod flags;
 mod given;
 mod handshake;

@@ -1,14 +1,11 @@
 //! Priority inheritance: who is waited for runs at the priority of those who wait, along a chain of calls.
 //!
-//! A thread that serves a call and makes one itself is a link. Walking along a chain goes from mailbox to mailbox by plain pointers
-//! ([`Ipc::target`](super::Ipc)). A thread that leaves its place in a chain erases its pointer and then, if somebody walks, waits
-//! until that one is done: only after that may it let go of the mailbox. Pointer and flag are written by one side and read by the
-//! other in one order, so that either the walker finds no pointer, or the thread finds the flag.
-
-use core::sync::atomic::{AtomicBool, Ordering};
+//! A thread that serves a call and makes one itself is a link. Walking along a chain goes from mailbox to mailbox by plain pointers;
+//! how those who walk and those who leave a chain come to terms is the matter of [`ksync::chain`].
 
 use ksched::Priority;
 use ksync::Arc;
+use ksync::chain::Walks;
 
 use super::{Mailbox, Waiting};
 use crate::arch::current::IrqLock;
@@ -19,26 +16,15 @@ use crate::sched::thread::Thread;
 /// Held while somebody walks.
 static WALK: IrqLock<(), locks::Walk> = IrqLock::new(());
 /// Whether somebody walks.
-static IS_WALKED: AtomicBool = AtomicBool::new(false);
+static WALKS: Walks = Walks::new();
 
 /// How far a priority is passed on. Interrupts are off meanwhile.
 const LENGTH_MAX: usize = 16;
 
-/// The thread calls a mailbox, which stays until it has left.
-#[inline]
-pub(super) fn enter(caller: &Thread, mailbox: &Mailbox) {
-    let target = core::ptr::from_ref(mailbox).cast_mut();
-    caller.ipc.target.store(target, Ordering::Release);
-}
-
-/// The thread's call is over.
+/// The thread's call is over: it may let go of the mailbox afterwards.
 #[inline(always)]
 pub(super) fn leave(caller: &Thread) {
-    caller
-        .ipc
-        .target
-        .store(core::ptr::null_mut(), Ordering::SeqCst);
-    if IS_WALKED.load(Ordering::SeqCst) {
+    if caller.ipc.place.leave(&WALKS) {
         wait_for_walk();
     }
 }
@@ -52,38 +38,71 @@ fn wait_for_walk() {
 /// Passes the priority of a caller that must wait on to the one who serves the mailbox, to the one whom that one calls, and so on.
 #[cold]
 pub(super) fn pass_on(first: &Mailbox, priority: Priority) {
+    walk(|| Some(Step(first, priority)));
+}
+
+/// A thread was given another priority: if it calls, its place among the callers is another one, and its priority is passed on. Who
+/// serves it keeps a higher one that it had.
+pub fn priority_changed(thread: &Thread) {
+    // Its priority was stored before: if it calls only now, it tells its server itself.
+    if !thread.ipc.place.target().is_null() {
+        // SAFETY: the walk has begun when this is asked.
+        walk(|| unsafe { step(thread) });
+    }
+}
+
+/// A mailbox on the way, which stays until the walk is over, and the priority with which it is called.
+struct Step(*const Mailbox, Priority);
+
+/// The step from a thread to the mailbox that it calls, if it does. If it waits in the list of those who call, it has the place there
+/// that is due to it.
+///
+/// # Safety
+/// A walk has begun, and is not over until the step was used.
+unsafe fn step(thread: &Thread) -> Option<Step> {
+    let target = thread.ipc.place.target();
+    // SAFETY: null, or the target of a thread that had not left when the walk began, and waits for its end before it lets go.
+    let mailbox = unsafe { target.as_ref() }?;
+    let mut state = mailbox.state.lock();
+    let priority = thread.priority();
+    // SAFETY: it has not left (see above): it waits there, if it waits in any list at all.
+    let waiting = unsafe { Waiting::new(thread) };
+    state.callers.set_priority(waiting, priority);
+    Some(Step(target, priority))
+}
+
+fn walk(first: impl FnOnce() -> Option<Step>) {
     // Dropped when no lock is held.
     let mut servers: [Option<Arc<Thread>>; LENGTH_MAX] = [const { None }; LENGTH_MAX];
     let walk = WALK.lock();
-    IS_WALKED.store(true, Ordering::SeqCst);
-    let mut mailbox = core::ptr::from_ref(first);
+    WALKS.begin();
+    let mut next = first();
     for place in &mut servers {
-        let (server, target) = {
-            // SAFETY: the first one is the caller's. Each further one is the target of a thread that had not left when the flag
-            // was set, and waits for us before it lets go.
-            let state = unsafe { (*mailbox).state.lock() };
-            let Some(server) = &state.last_server else {
-                break;
-            };
-            let is_serving = core::ptr::eq(server.ipc.serves.load(Ordering::Relaxed), mailbox);
-            if !is_serving || server.priority() <= priority {
-                break;
-            }
-            server.inherit(priority);
-            (server.clone(), server.ipc.target.load(Ordering::SeqCst))
+        let Some(Step(mailbox, priority)) = next else {
+            break;
+        };
+        // SAFETY: the first one is the caller's own, or as each further one of `step`.
+        let Some(server) = (unsafe { (*mailbox).pass_to_server(priority) }) else {
+            break;
         };
         let server = place.insert(server);
         sched::reprioritise(server);
-        // SAFETY: null, or see above.
-        let Some(next) = (unsafe { target.as_ref() }) else {
-            break;
-        };
-        // It waits there, if it waits in any list at all: it has not left.
-        // SAFETY: see above: it has not left.
-        let waiting = unsafe { Waiting::new(server) };
-        next.state.lock().callers.set_priority(waiting, priority);
-        mailbox = next;
+        // SAFETY: the walk goes on.
+        next = unsafe { step(server) };
     }
-    IS_WALKED.store(false, Ordering::SeqCst);
+    WALKS.end();
     drop(walk);
+}
+
+impl Mailbox {
+    /// Gives a priority to the one who received last, if that one serves a call of this mailbox, and is less urgent; who that is.
+    fn pass_to_server(&self, priority: Priority) -> Option<Arc<Thread>> {
+        let state = self.state.lock();
+        let server = state.last_server.as_ref()?;
+        if !server.ipc.serves(self) || server.priority() <= priority {
+            return None;
+        }
+        server.inherit(priority);
+        Some(server.clone())
+    }
 }

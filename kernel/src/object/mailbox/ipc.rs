@@ -5,6 +5,7 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use abi::Error;
 use ksched::{Link, Linked, Node, Task};
+use ksync::chain::Place;
 use ksync::{Arc, Call, Serial};
 
 use super::Mailbox;
@@ -58,12 +59,12 @@ pub struct Ipc {
     /// The badge of the handle that it calls by.
     pub(super) badge: Cell<u64>,
     /// The mailbox that it calls, while it waits for the answer: for those who pass a priority on.
-    pub(super) target: AtomicPtr<Mailbox>,
+    pub(super) place: Place<Mailbox>,
     /// A message has been delivered to it.
     pub(super) is_received: AtomicBool,
     /// Why its call was rejected, if it was.
     pub(super) rejection: Cell<Error>,
-    /// The mailbox that it waits in while it is parked ([`crate::sched::direct`]): for an answer if it has a [`Self::target`], else for a
+    /// The mailbox that it waits in while it is parked ([`crate::sched::direct`]): for an answer if it has a [`Self::place`], else for a
     /// message. Written by the thread; taken by it, or by the one who ends the wait.
     pub(super) parked: Cell<Option<Arc<Mailbox>>>,
     /// The words of its messages that do not fit into registers.
@@ -83,7 +84,7 @@ impl Ipc {
             is_listed: Cell::new(false),
             call: Call::new(),
             badge: Cell::new(0),
-            target: AtomicPtr::new(core::ptr::null_mut()),
+            place: Place::new(),
             is_received: AtomicBool::new(false),
             rejection: Cell::new(Error::NotTaken),
             parked: Cell::new(None),
@@ -91,6 +92,11 @@ impl Ipc {
             reply: Cell::new(None),
             serves: AtomicPtr::new(core::ptr::null_mut()),
         }
+    }
+
+    /// Whether the call that the thread serves came by a mailbox.
+    pub(super) fn serves(&self, mailbox: &Mailbox) -> bool {
+        core::ptr::eq(self.serves.load(Ordering::Relaxed), mailbox)
     }
 
     /// Whether a message was delivered to the thread that it has not taken yet.

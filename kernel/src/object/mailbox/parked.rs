@@ -53,8 +53,7 @@ fn park(thread: &Thread, mailbox: Arc<Mailbox>) {
     core::mem::forget(before);
 }
 
-/// Calls with a short message, if a server is parked, has served before, has the same priority, and may run here. Otherwise
-/// nothing has happened.
+/// Calls with a short message, if a server is parked, has served before, and may run here. Otherwise nothing has happened.
 #[inline(always)]
 pub fn try_call(parking: Parking, frame: *const TrapFrame, mailbox: Arc<Mailbox>, badge: u64) {
     let caller = parking.thread();
@@ -64,7 +63,7 @@ pub fn try_call(parking: Parking, frame: *const TrapFrame, mailbox: Arc<Mailbox>
         return;
     };
     let server = first.0.thread();
-    if !parking.suits(server) || !state.is_last(server) || !caller.is_like(server) {
+    if !parking.suits(server) || !state.is_last(server) {
         return;
     }
     let Some(woken) = first.0.wake_parked() else {
@@ -72,7 +71,8 @@ pub fn try_call(parking: Parking, frame: *const TrapFrame, mailbox: Arc<Mailbox>
     };
     let _ = state.pop_server();
     let serial = caller.ipc.call.begin();
-    chain::enter(caller, &mailbox);
+    caller.ipc.place.enter(&mailbox);
+    server.inherit(caller.priority());
     // SAFETY: neither of the two ends meanwhile: one runs, the other was woken by us and does not go on (invariant 13).
     unsafe {
         let to = server.frame();
@@ -189,7 +189,7 @@ pub fn go_on() -> Result<Waited, Error> {
     let Some(mailbox) = thread.ipc.parked.take() else {
         unreachable!("a thread is parked that waits for nothing");
     };
-    if thread.ipc.target.load(Ordering::Relaxed).is_null() {
+    if thread.ipc.place.target().is_null() {
         mailbox.wait_for_message(thread, NEVER)?;
         return Ok(Waited::Message(mailbox));
     }

@@ -1,6 +1,8 @@
 //! Who is waited for is as urgent as those who wait. All threads of a test share processor 0, where one of ordinary priority
 //! runs whenever it may: what matters is who comes before it.
 
+pub mod changes;
+
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use sys::abi::thread::WAITING;

@@ -191,6 +191,22 @@ pub const TESTS: &[Test] = &[
     ("inherit-from-the-queue", inheritance::from_the_queue),
     ("inherit-along-a-chain", inheritance::along_a_chain),
     (
+        "inherit-when-woken-early",
+        inheritance::changes::when_woken_early,
+    ),
+    (
+        "inherit-a-new-priority",
+        inheritance::changes::of_the_caller,
+    ),
+    (
+        "callers-by-new-priority",
+        inheritance::changes::among_callers,
+    ),
+    (
+        "no-more-urgent-by-the-answer",
+        inheritance::changes::by_the_answer,
+    ),
+    (
         "inherit-ends-with-the-answer",
         inheritance::ends_with_the_answer,
     ),
