@@ -4,7 +4,7 @@ use super::boot::Bench;
 use super::report::Outcome;
 use crate::error::{Error, Result};
 use crate::person::{PROMPT, Person};
-use crate::qemu::args::Spec;
+use crate::qemu::args::{Engine, Spec};
 use crate::qemu::outcome::Verdict;
 
 /// How often the view is moved up at most: half a screen each time.
@@ -36,6 +36,70 @@ fn sit(bench: &Bench<'_>) -> Result<Verdict> {
     }
     person.run("poweroff")?;
     person.until_end_of_machine()
+}
+
+/// What the service of the screen may take, in percent, of a processor that executes one instruction a nanosecond.
+const SHARE_MAX: f64 = 1.0;
+/// Lines of the log scroll by: 16 of them, five times a second.
+const SCROLL: &str = "while log -n 16; do sleep .2; done";
+/// How often they come in five seconds at least.
+const ROUNDS_MIN: f64 = 20.0;
+
+/// While lines scroll over the screen, its service takes little of a processor. Instructions are counted: other boots do not matter.
+pub fn scroll(bench: &Bench<'_>) -> Outcome {
+    scrolls(bench).unwrap_or_else(Outcome::from)
+}
+
+fn scrolls(bench: &Bench<'_>) -> Result<Outcome> {
+    let spec = Spec {
+        engine: Engine::TcgCounting,
+        ..Spec::default()
+    };
+    let log = bench.log_path("screen-scroll");
+    let mut person = Person::sit_down(bench.tools(), &spec, Some(log))?;
+    person.until_line(PROMPT)?;
+    person.until_serial(PROMPT)?;
+    person.run(SCROLL)?;
+    person.until("lines that scroll", |lines| {
+        lines.iter().filter(|line| line.contains("INFO")).count() > lines.len() / 2
+    })?;
+    person.write("top --once --delay 5; ps\r")?;
+    person.until_serial("\nup ")?;
+    let said = person.until_serial(PROMPT)?;
+    person.write("poweroff\r")?;
+    person.until_end_of_machine()?;
+    Ok(match judge(&said) {
+        Ok(()) => Outcome::Passed,
+        Err(wrong) => Outcome::Failed(format!("{wrong}\n{said}")),
+    })
+}
+
+/// Whether the screen's share is within its bound, and lines came meanwhile: each round is two processes, `log` and `sleep`.
+fn judge(said: &str) -> core::result::Result<(), String> {
+    let row = |name: &str| {
+        let mut rows = said.lines().map(str::split_whitespace);
+        rows.find_map(|words| {
+            let words: Vec<&str> = words.collect();
+            (words.last() == Some(&name)).then_some(words)
+        })
+    };
+    let number = |name: &str, column: usize| {
+        let row = row(name)?;
+        row.get(column)?.parse::<f64>().ok()
+    };
+    let (Some(share), Some(top), Some(ps)) =
+        (number("drv.fb", 3), number("top", 0), number("ps", 0))
+    else {
+        return Err("not what top and ps say".into());
+    };
+    let rounds = (ps - top) / 2.0;
+    if rounds < ROUNDS_MIN {
+        return Err(format!("lines came {rounds} times only"));
+    }
+    if share > SHARE_MAX {
+        return Err(format!("the screen takes {share} % of the processor"));
+    }
+    Ok(())
 }
 
 /// Takes back what was typed at the prompt.
@@ -149,4 +213,27 @@ fn scrollback(person: &mut Person) -> Result<()> {
     person.until("the view to move back", |lines| lines != before)?;
     line(person, &[&["x"]], "x")?;
     clear(person)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+
+    #[test]
+    fn a_share_that_is_too_large_is_told() {
+        let text = |share: &str, last: u32| {
+            format!(
+                "PID  THREAD  CPU  CPU %    MEMORY  STATE  NAME\n\
+                 8      12    0   {share}   1.6 MiB  waits  drv.fb\n\
+                 18      23    0    0.0  60.0 KiB  runs   top\n\
+                 PID  PARENT  THREADS    MEMORY  CPU s  SWITCHES  NAME\n\
+                 8       1        1   1.6 MiB  0.058       173  drv.fb\n\
+                 {last}      10        1  64.0 KiB  0.000         1  ps\n"
+            )
+        };
+        assert_eq!(judge(&text("1.0", 58)), Ok(()));
+        assert!(judge(&text("1.1", 58)).is_err());
+        assert!(judge(&text("0.2", 57)).is_err(), "too few lines");
+        assert!(judge("").is_err());
+    }
 }

@@ -91,6 +91,10 @@ pub const SPECIALS: &[Special] = &[
         run: screen::test,
     },
     Special {
+        name: "screen-scroll",
+        run: screen::scroll,
+    },
+    Special {
         name: "driver-isolation",
         run: isolation::test,
     },
