@@ -139,6 +139,14 @@ pub fn stderr() -> Stderr {
     Stderr(())
 }
 
+impl Stderr {
+    /// Whether the program was given one, so that it is not `stdout`.
+    pub fn is_given(self) -> bool {
+        let open = |end| Writer::new(start::own(), end);
+        ERRORS.lock().get("stderr", open).is_some()
+    }
+}
+
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Error> {
         let open = |end| Writer::new(start::own(), end);

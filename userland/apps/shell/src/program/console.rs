@@ -70,6 +70,8 @@ pub struct Console {
     watch: Watch,
     was_return: bool,
     size: Size,
+    /// What is said of errors goes elsewhere than output.
+    are_errors_apart: bool,
 }
 
 impl Console {
@@ -102,6 +104,7 @@ impl Console {
             watch: Watch::default(),
             was_return: false,
             size: Size::default(),
+            are_errors_apart: terminal.is_none() && sys::io::stderr().is_given(),
         })
     }
 
@@ -223,6 +226,21 @@ impl Console {
             self.was_return = byte == b'\r';
             queue.push(byte);
         }
+    }
+
+    /// Whether what is said of errors goes elsewhere than output.
+    pub fn are_errors_apart(&self) -> bool {
+        self.are_errors_apart
+    }
+
+    /// Shows what is said of errors, behind what was shown before.
+    pub fn print_error(&mut self, bytes: &[u8]) {
+        if !self.are_errors_apart {
+            return self.print(bytes);
+        }
+        self.flush();
+        // There is nobody to tell if this fails.
+        let _ = sys::io::stderr().write_all(bytes);
     }
 
     /// What was shown by programs so far.

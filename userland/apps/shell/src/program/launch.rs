@@ -379,6 +379,7 @@ impl Shell {
             Place::File(file) => Sink::File(Rc::clone(file)),
             Place::Captured(captured) => Sink::Captured(Rc::clone(captured)),
             Place::Console | Place::Pipe => Sink::Console,
+            Place::Errors => Sink::Errors,
         };
         let channel = Channel::with(ROOM, None, Some(waiter(&self.event)?))?;
         let reader = Reader::new(sys::start::own(), channel.reader()?)?;

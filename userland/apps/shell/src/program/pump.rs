@@ -29,6 +29,8 @@ pub enum Source {
 pub enum Sink {
     /// They are shown.
     Console,
+    /// They are shown as what is said of errors.
+    Errors,
     /// A program reads them.
     Channel(Writer),
     /// They go to a file.
@@ -112,7 +114,7 @@ impl Pump {
         let result = match source {
             Source::Channel(reader) => reader.read_or_arm(&mut self.buffer).map_err(Some),
             Source::Supply(supply) => supply.borrow_mut().read(&mut self.buffer).map_err(|error| {
-                console.print(format!("6s: {error}\n").as_bytes());
+                console.print_error(format!("6s: {error}\n").as_bytes());
                 None
             }),
         };
@@ -130,6 +132,10 @@ impl Pump {
     fn drain(&mut self, console: &mut Console) -> Progress {
         match &mut self.sink {
             Sink::Console if !console.has_room() => return Progress::Waits,
+            Sink::Errors => {
+                console.print_error(&self.buffer);
+                self.buffer.clear();
+            }
             Sink::Console => {
                 console.print(&self.buffer);
                 self.buffer.clear();
@@ -150,7 +156,7 @@ impl Pump {
             }
             Sink::File(file) => {
                 if let Err(error) = file.borrow_mut().write_all(&self.buffer) {
-                    console.print(format!("6s: {error}\n").as_bytes());
+                    console.print_error(format!("6s: {error}\n").as_bytes());
                     return Progress::Done;
                 }
                 self.buffer.clear();

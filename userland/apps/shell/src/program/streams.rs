@@ -10,6 +10,7 @@ use shell::expand::{self, BYTES_MAX, ExpandError};
 use shell::interpret::{Flow, Host};
 use shell::syntax::{Redirect, RedirectKind};
 
+use super::console::Console;
 use super::shell::Shell;
 
 /// What commands write, to stand for `$(...)`.
@@ -62,6 +63,8 @@ impl Supply {
 pub enum Place {
     /// It is shown.
     Console,
+    /// It is shown as what is said of errors, where that goes elsewhere.
+    Errors,
     /// To a file.
     File(Rc<RefCell<File>>),
     /// It stands for `$(...)`.
@@ -73,7 +76,9 @@ pub enum Place {
 impl Place {
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Console, Self::Console) | (Self::Pipe, Self::Pipe) => true,
+            (Self::Console, Self::Console)
+            | (Self::Errors, Self::Errors)
+            | (Self::Pipe, Self::Pipe) => true,
             (Self::File(one), Self::File(other)) => Rc::ptr_eq(one, other),
             (Self::Captured(one), Self::Captured(other)) => Rc::ptr_eq(one, other),
             _ => false,
@@ -98,12 +103,16 @@ pub struct Streams {
     pub error: Place,
 }
 
-impl Default for Streams {
-    fn default() -> Self {
+impl Streams {
+    /// Those of a shell with this console.
+    pub fn of(console: &Console) -> Self {
         Self {
             input: Origin::Console,
             output: Place::Console,
-            error: Place::Console,
+            error: match console.are_errors_apart() {
+                true => Place::Errors,
+                false => Place::Console,
+            },
         }
     }
 }
@@ -156,6 +165,7 @@ impl Shell {
     pub fn write(&mut self, place: &Place, bytes: &[u8]) -> Result<(), FileError> {
         match place {
             Place::Console => self.console.print(bytes),
+            Place::Errors => self.console.print_error(bytes),
             Place::File(file) => file.borrow_mut().write_all(bytes)?,
             Place::Captured(captured) => {
                 if !captured.borrow_mut().add(bytes) {
@@ -173,7 +183,7 @@ impl Shell {
     pub fn write_error(&mut self, bytes: &[u8]) {
         let place = self.streams.error.clone();
         if self.write(&place, bytes).is_err() {
-            self.console.print(bytes);
+            self.console.print_error(bytes);
         }
     }
 }
