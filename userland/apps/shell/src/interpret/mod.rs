@@ -131,6 +131,8 @@ pub trait Host: World + Sized {
     fn simple(&mut self, command: &Simple) -> u64;
     /// Runs several commands, each of which reads what the one before writes; returns the status of the last.
     fn pipeline(&mut self, pipeline: &Pipeline) -> u64;
+    /// Runs something, and shows how long it took; returns its status.
+    fn timed(&mut self, run: impl FnOnce(&mut Self) -> u64) -> u64;
     /// Starts a chain and goes on.
     fn background(&mut self, chain: &Chain);
     /// Sets what commands read and write.
@@ -180,10 +182,14 @@ fn run_chain(host: &mut impl Host, chain: &Chain) {
     }
 }
 
-fn run_pipeline(host: &mut impl Host, pipeline: &Pipeline) {
-    let status = match pipeline.commands.as_slice() {
+fn run_pipeline<H: Host>(host: &mut H, pipeline: &Pipeline) {
+    let run = |host: &mut H| match pipeline.commands.as_slice() {
         [command] => run_command(host, command),
         _ => host.pipeline(pipeline),
+    };
+    let status = match pipeline.is_timed {
+        true => host.timed(run),
+        false => run(host),
     };
     let is_ended = host.state().flow.is_some();
     host.state().status = match pipeline.is_negated && !is_ended {

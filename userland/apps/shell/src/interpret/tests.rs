@@ -125,6 +125,12 @@ impl Host for Fake {
         self.state.status
     }
 
+    fn timed(&mut self, run: impl FnOnce(&mut Self) -> u64) -> u64 {
+        let status = run(self);
+        self.errors += &format!("timed {status}\n");
+        status
+    }
+
     fn background(&mut self, chain: &Chain) {
         self.output += &format!("[{chain}]\n");
         self.state.status = 0;
@@ -380,6 +386,28 @@ proptest! {
             run(&mut fake, &script);
             prop_assert_eq!((fake.state.depth, fake.state.loops, fake.state.calls), (0, 0, 0));
         }
+    }
+}
+
+#[test]
+fn what_takes_time_is_any_pipeline() {
+    for (text, errors) in [
+        ("time false", "timed 1\n"),
+        ("time ! false", "timed 1\n"),
+        ("! time { true; false; }", "timed 1\n"),
+        ("time for x in a b; do false; done", "timed 1\n"),
+        ("time (true) && time true | false", "timed 0\ntimed 1\n"),
+        ("if time true; then time false; fi", "timed 0\ntimed 1\n"),
+        // A command of its own, with an option or alone; a word like others elsewhere.
+        (
+            "time --help; time; time # nothing\ntime&&true; echo time a",
+            "",
+        ),
+        ("time() { false; }", ""),
+    ] {
+        let mut fake = Fake::default();
+        run(&mut fake, &parse(text).expect(text));
+        assert_eq!(fake.errors, errors, "{text}");
     }
 }
 

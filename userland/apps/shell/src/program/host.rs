@@ -50,6 +50,10 @@ impl Host for Shell {
         Self::complain(self, text);
     }
 
+    fn timed(&mut self, run: impl FnOnce(&mut Self) -> u64) -> u64 {
+        Self::timed(self, run)
+    }
+
     fn simple(&mut self, command: &Simple) -> u64 {
         self.run_simple(command)
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use shell::expand::{self, ExpandError, World};
 use shell::interpret::{self, Host};
-use shell::syntax::{Chain, Command, Part, Pipeline, Script, Simple, Word, parse};
+use shell::syntax::{Chain, Command, Part, Pipeline, Script, Simple, TIME, Word, parse};
 
 use super::builtins;
 use super::launch::{STOPPED, Task};
@@ -21,7 +21,8 @@ impl Shell {
     /// Starts a chain and goes on. One that has conditions is the business of a further shell.
     pub fn run_background(&mut self, chain: &Chain) {
         let text = chain.to_string();
-        let is_pipeline = chain.rest.is_empty() && !chain.first.is_negated;
+        let first = &chain.first;
+        let is_pipeline = chain.rest.is_empty() && !first.is_negated && !first.is_timed;
         let tasks = match is_pipeline {
             true => chain.first.commands.iter().map(Task::Command).collect(),
             false => {
@@ -78,6 +79,7 @@ impl Shell {
     pub fn further_words(&self, command: &Command) -> Vec<String> {
         let chain = Chain {
             first: Pipeline {
+                is_timed: false,
                 is_negated: false,
                 commands: Vec::from([command.clone()]),
             },
@@ -135,7 +137,8 @@ impl Shell {
         status
     }
 
-    fn timed(&mut self, run: impl FnOnce(&mut Self) -> u64) -> u64 {
+    /// Runs something, and shows how long it took.
+    pub fn timed(&mut self, run: impl FnOnce(&mut Self) -> u64) -> u64 {
         let begin = sys::call::clock_read();
         let status = run(self);
         let ns = sys::call::clock_read().saturating_sub(begin);
@@ -255,10 +258,16 @@ impl Shell {
     }
 }
 
-/// Takes `time` from the begin of a command; whether it was there.
+/// Takes `time` from the begin of a command, where an alias has put it; whether it was there, and a command behind it.
 fn without_time(command: &mut Simple) -> bool {
-    let first = command.words.first().map(|word| word.0.as_slice());
-    let is_timed = matches!(first, Some([Part::Text(word)]) if word == "time");
+    let text = |word: &Word| match word.0.as_slice() {
+        [Part::Text(text)] => Some(text.clone()),
+        _ => None,
+    };
+    let (first, second) = (command.words.first(), command.words.get(1));
+    let is_option = |word: &Word| text(word).is_some_and(|text| text.starts_with('-'));
+    let is_timed = first.and_then(text).is_some_and(|word| word == TIME)
+        && second.is_some_and(|word| !is_option(word));
     if is_timed {
         command.words.remove(0);
     }
@@ -280,5 +289,13 @@ pub fn plain_words(text: &str) -> Option<Vec<Word>> {
         && command.assignments.is_empty()
         && command.redirects.is_empty()
         && !command.words.is_empty();
-    is_plain.then(|| command.words.clone())
+    let time = chain
+        .first
+        .is_timed
+        .then(|| Word([Part::Text(TIME.into())].into()));
+    is_plain.then(|| {
+        time.into_iter()
+            .chain(command.words.iter().cloned())
+            .collect()
+    })
 }

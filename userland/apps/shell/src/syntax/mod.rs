@@ -4,7 +4,7 @@
 //! script   = { list newline }
 //! list     = chain { (";" | "&") chain } [";" | "&"]
 //! chain    = pipeline { ("&&" | "||") pipeline }
-//! pipeline = ["!"] command { "|" command }
+//! pipeline = { "time" | "!" } command { "|" command }
 //! command  = simple | compound { redirect } | name "(" ")" compound { redirect }
 //! simple   = { name "=" word | word | redirect }
 //! compound = "{" script "}" | "(" script ")"
@@ -31,7 +31,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 pub use error::{SyntaxError, SyntaxErrorKind};
-pub use parse::parse;
+pub use parse::{TIME, parse};
 
 /// How deep commands and words can lie within each other.
 pub const DEPTH_MAX: usize = 40;
@@ -65,6 +65,8 @@ pub enum When {
 /// Commands, each of which reads what the one before writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pipeline {
+    /// `time`: how long it took is shown.
+    pub is_timed: bool,
     /// `!`: success is failure, and the other way round.
     pub is_negated: bool,
     /// The commands, at least one.

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
-use super::parse::KEYWORDS;
+use super::parse::{KEYWORDS, TIME};
 use super::{
     Action, Chain, Command, Compound, CompoundKind, Form, Part, Pipeline, Redirect, RedirectKind,
     Script, Simple, When, Word,
@@ -173,6 +173,7 @@ impl<'a> Printer<'a> {
     }
 
     fn pipeline(&mut self, pipeline: &Pipeline) -> fmt::Result {
+        self.write_str(if pipeline.is_timed { "time " } else { "" })?;
         self.write_str(if pipeline.is_negated { "! " } else { "" })?;
         for (index, command) in pipeline.commands.iter().enumerate() {
             self.write_str(if index == 0 { "" } else { " | " })?;
@@ -201,7 +202,7 @@ impl<'a> Printer<'a> {
         }
         // A word that would begin something else comes behind a redirection.
         let is_first = matches!(command.words.first().map(|word| word.0.as_slice()),
-            Some([Part::Text(text)]) if KEYWORDS.contains(&text.as_str()));
+            Some([Part::Text(text)]) if text == TIME || KEYWORDS.contains(&text.as_str()));
         let (before, behind) = match is_first {
             true => (command.redirects.as_slice(), [].as_slice()),
             false => ([].as_slice(), command.redirects.as_slice()),

@@ -162,6 +162,12 @@ const ALL: &[(&str, &str, &str, Builtin)] = &[
         "test QUESTION | test SUITE ...",
         Language,
     ),
+    (
+        "time",
+        "runs a command, of whatever kind, and shows how long it took",
+        "time COMMAND",
+        Own(time),
+    ),
     ("true", "succeeds", "true", Language),
     ("type", "says what a command is", "type NAME ...", Own(kind)),
     (
@@ -185,7 +191,6 @@ const WORDS: &[(&str, &str)] = &[
         "! COMMAND",
         "turns success into failure, and the other way round",
     ),
-    ("time COMMAND", "runs a command and shows how long it took"),
     (
         "if A; then B; fi",
         "B if A succeeds; elif C; then D; else E",
@@ -226,6 +231,11 @@ pub fn find(name: &str, arguments: &[String]) -> Option<Builtin> {
     found.map(|(.., builtin)| *builtin)
 }
 
+/// `time` without a command.
+fn time(_: &mut Shell, _: &[String], output: &mut Output) -> u64 {
+    output.fail("time: no command follows")
+}
+
 impl Shell {
     /// Runs one on its own, not in a pipeline.
     pub fn run_builtin(&mut self, builtin: Builtin, name: &str, arguments: &[String]) -> u64 {
@@ -234,7 +244,8 @@ impl Shell {
         let places = (self.streams.output.clone(), self.streams.error.clone());
         for (place, bytes) in [(places.0, output.text), (places.1, output.error)] {
             if let Err(error) = self.write(&place, &bytes) {
-                self.console.print(format!("6s: {error}\n").as_bytes());
+                self.console
+                    .print_error(format!("6s: {error}\n").as_bytes());
                 return 1;
             }
         }

@@ -44,6 +44,8 @@ pub(super) const KEYWORDS: &[&str] = &[
     "if", "then", "elif", "else", "fi", "while", "until", "for", "do", "done", "case", "esac", "{",
     "}", "!",
 ];
+/// The word before what is timed.
+pub const TIME: &str = "time";
 /// Those that end a list.
 const CLOSERS: &[&str] = &["then", "elif", "else", "fi", "do", "done", "esac", "}"];
 
@@ -121,6 +123,20 @@ impl Parser<'_> {
         self.keyword() == Some(word) && self.cursor.eat(word)
     }
 
+    /// Goes behind `time`, if it and a command follow; with an option, or alone, it is a command itself.
+    fn eat_time(&mut self) -> bool {
+        let is_blank = |next: &char| next.is_whitespace() && *next != '\n';
+        let Some(mut behind) = self.cursor.behind(TIME) else {
+            return false;
+        };
+        let is_word = behind.peek().is_some_and(|next| is_blank(&next));
+        while behind.peek().filter(is_blank).is_some() {
+            behind.next();
+        }
+        let begins = |next| next == '(' || !ends_word(next) && !matches!(next, '-' | '#');
+        is_word && behind.peek().is_some_and(begins) && self.cursor.eat(TIME)
+    }
+
     /// A list whose here-documents end in it.
     fn whole(&mut self) -> Result<Script> {
         let before = core::mem::take(&mut self.here);
@@ -192,8 +208,17 @@ impl Parser<'_> {
     }
 
     fn pipeline(&mut self) -> Result<Pipeline> {
-        self.skip_blanks()?;
-        let is_negated = self.eat_keyword("!");
+        let (mut is_timed, mut is_negated) = (false, false);
+        loop {
+            self.skip_blanks()?;
+            if self.eat_time() {
+                is_timed = true;
+            } else if self.eat_keyword("!") {
+                is_negated = !is_negated;
+            } else {
+                break;
+            }
+        }
         let mut commands = Vec::new();
         loop {
             self.skip_blanks()?;
@@ -201,6 +226,7 @@ impl Parser<'_> {
             self.skip_blanks()?;
             if self.cursor.starts_with("||") || !self.cursor.eat("|") {
                 return Ok(Pipeline {
+                    is_timed,
                     is_negated,
                     commands,
                 });

@@ -237,9 +237,12 @@ fn command(script: &BoxedStrategy<Script>) -> impl Strategy<Value = Command> + u
 
 fn list(command: BoxedStrategy<Command>) -> impl Strategy<Value = Script> {
     let pipeline =
-        (any::<bool>(), vec(command, 1..3)).prop_map(|(is_negated, commands)| Pipeline {
-            is_negated,
-            commands,
+        (any::<[bool; 2]>(), vec(command, 1..3)).prop_map(|([is_timed, is_negated], commands)| {
+            Pipeline {
+                is_timed,
+                is_negated,
+                commands,
+            }
         });
     let when = prop_oneof![Just(When::Success), Just(When::Failure)];
     let pipeline = pipeline.boxed();
