@@ -15,6 +15,8 @@ pub struct Env<'a> {
     pub system: Handle,
     /// The kernel has started this program, and nothing else runs.
     pub is_alone: bool,
+    /// This test is run once for each allocation that it causes: what it does again and again it need not do often.
+    pub is_cold: bool,
 }
 
 /// A test that has failed; what was wrong is printed already.
@@ -52,6 +54,7 @@ impl<'a> Env<'a> {
             own: context.own(),
             system: context.system()?,
             is_alone: call::process_usage(context.own()).is_ok_and(|usage| usage.parent == 0),
+            is_cold: false,
         })
     }
 
@@ -173,9 +176,13 @@ pub fn list_suite(env: &Env<'_>, suite: &str, tests: &[Test]) {
 }
 
 /// Runs one test, with nothing before it, and without a count of memory: for `@inject`, which runs it again and again, and counts itself.
-pub fn run_cold(env: &Env<'_>, tests: &[Test], name: &str) -> u64 {
+pub fn run_cold(env: Env<'_>, tests: &[Test], name: &str) -> u64 {
+    let env = Env {
+        is_cold: true,
+        ..env
+    };
     let test = tests.iter().find(|(own, _)| *own == name);
-    test.map_or(1, |(_, test)| u64::from(test(env).is_err()))
+    test.map_or(1, |(_, test)| u64::from(test(&env).is_err()))
 }
 
 /// Runs all tests of a suite, or the one with a name. All memory must be back after each.

@@ -47,9 +47,9 @@ fn main_of_program(context: &Context) -> u64 {
         context.argument(3),
     ) {
         return match suite {
-            "vm" => harness::run_cold(&env, vm::TESTS, name),
-            "handles" => harness::run_cold(&env, handles::TESTS, name),
-            "kernel" => harness::run_cold(&env, kernel::TESTS, name),
+            "vm" => harness::run_cold(env, vm::TESTS, name),
+            "handles" => harness::run_cold(env, handles::TESTS, name),
+            "kernel" => harness::run_cold(env, kernel::TESTS, name),
             _ => usage(context),
         };
     }
