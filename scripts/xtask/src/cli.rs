@@ -52,7 +52,7 @@ pub enum Command {
     Test(TestArgs),
     /// Measures in guest instructions, beside budgets and other systems
     ///
-    /// QEMU counts instructions instead of time, so that the figures are the same on every machine and in every run; a boot takes half
+    /// QEMU counts instructions instead of time, so that the figures are the same on every machine and in every run; a boot takes up to
     /// a minute. docs/performance.md says what each figure is. Exit status: 1 when --check found a figure above its budget.
     Bench(BenchArgs),
     /// Writes docs/abi.md and userland/include/jsix.h from the table of system calls

@@ -126,6 +126,11 @@ pub fn run(args: &RunArgs) -> Result<u8> {
         engine,
         display: display(args.headless, &qemu),
         gdb_port: args.gdb.map(free_port).transpose()?,
+        // Nobody sees the screen. With arguments of the developer's the machine may be another one.
+        is_quick: args.headless
+            && args.qemu.is_empty()
+            && args.boot.kernel.is_jsix()
+            && args.medium == Medium::Disk,
         extra: [
             tap.as_ref().map(Tap::arguments).unwrap_or_default(),
             args.qemu.clone(),

@@ -18,9 +18,20 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::Qemu;
-use super::args::{Spec, Wiring};
+use super::args::{Chipset, Spec, Wiring};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+
+/// Where a PC has its TPM.
+const TPM: u32 = 0xfed4_0000;
+/// The ports by which the configuration of PCI devices is read and written.
+const PCI: [u16; 2] = [0xcf8, 0xcfc];
+/// Registers of a PCI device: what it answers to, with the bit for memory, and where its third range of memory is.
+const PCI_COMMAND: (u32, u32) = (0x04, 2);
+/// See [`PCI_COMMAND`].
+const PCI_RANGE_2: u32 = 0x18;
+/// Names the answers that nobody waits for.
+const UNHEARD: &str = "unheard";
 
 /// Something that happened in the machine.
 #[derive(Debug)]
@@ -112,14 +123,44 @@ impl Machine {
             _folder: folder,
         };
         machine.command("qmp_capabilities", &json!({}));
+        if spec.waits_for_quickening() {
+            machine.quicken(spec.chipset);
+        }
         Ok(machine)
+    }
+
+    /// Puts the registers of the screen where the firmware looks for a TPM, and lets the machine go. Without an EDID they begin with ones, as an
+    /// empty place has on a real machine: so there is no TPM. QEMU's empty places have zeros, which the firmware takes for a TPM that is not
+    /// ready yet: it watches a clock for some seconds, and when instructions are counted, half a minute goes by. Later it gives all devices
+    /// addresses of its own.
+    fn quicken(&mut self, chipset: Chipset) {
+        let [address, data] = PCI;
+        let device = 1 << 31 | chipset.screen_slot() << 11;
+        let (command, memory) = PCI_COMMAND;
+        let writes = [
+            ('w', address, device | PCI_RANGE_2),
+            ('w', data, TPM),
+            ('w', address, device | command),
+            ('h', data, memory),
+            ('w', address, 0),
+        ];
+        for (size, port, value) in writes {
+            let line = format!("o /{size} {port:#x} {value:#x}");
+            self.say(&json!({
+                "execute": "human-monitor-command", "arguments": {"command-line": line}, "id": UNHEARD
+            }));
+        }
+        self.say(&json!({"execute": "cont", "id": UNHEARD}));
     }
 
     /// Sends a command on the control channel; the answer arrives as an event. A closed channel is
     /// no error here: the machine's end is noticed elsewhere.
     pub fn command(&mut self, name: &str, arguments: &Value) {
-        let line = json!({"execute": name, "arguments": arguments}).to_string();
-        let _ = self.control.write_all(line.as_bytes());
+        self.say(&json!({"execute": name, "arguments": arguments}));
+    }
+
+    fn say(&mut self, message: &Value) {
+        let _ = self.control.write_all(message.to_string().as_bytes());
     }
 
     /// Another handle to the serial port, for what the developer types.
@@ -233,9 +274,12 @@ fn read_control(control: UnixStream, sender: Sender<Event>) {
             .lines()
             .map_while(std::io::Result::ok)
         {
-            let Ok(value) = serde_json::from_str(&line) else {
+            let Ok(value) = serde_json::from_str::<Value>(&line) else {
                 continue;
             };
+            if value["id"] == UNHEARD {
+                continue;
+            }
             if sender.send(Event::Control(value)).is_err() {
                 return;
             }

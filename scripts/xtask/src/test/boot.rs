@@ -79,10 +79,15 @@ impl Bench<'_> {
             .line
             .raw(&format!("qemu-exit={DEBUG_EXIT_PORT:#x}"))?;
         let image = Image::write(self.workspace, &recipe)?;
+        // The conformance kernel tells of the screen's EDID.
+        let spec = Spec {
+            is_quick: recipe.kernel.is_jsix(),
+            ..spec.clone()
+        };
         let plan = Plan {
             qemu: &self.qemu,
             firmware: &self.firmware,
-            spec,
+            spec: &spec,
             disk: image.disk(),
             limit_s: Some(limit_s),
             stop_at: None,

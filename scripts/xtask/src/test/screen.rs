@@ -53,6 +53,7 @@ pub fn scroll(bench: &Bench<'_>) -> Outcome {
 fn scrolls(bench: &Bench<'_>) -> Result<Outcome> {
     let spec = Spec {
         engine: Engine::TcgCounting,
+        is_quick: true,
         ..Spec::default()
     };
     let log = bench.log_path("screen-scroll");
