@@ -1,4 +1,4 @@
-//! `scripts/test`: all checks of the host, then boots in QEMU, then the closing line.
+//! `scripts/test`: checks of the host and boots in QEMU, side by side, then the closing line.
 //!
 //! `host` runs cargo's checks and `lint` the repository's own; `cases` is the table of boots and
 //! `boot` runs one of them; `special` holds those that are more than one boot.
@@ -25,8 +25,9 @@ mod tracing;
 mod typist;
 
 use std::collections::VecDeque;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use crate::build;
 use crate::cli::{Part, TestArgs};
@@ -57,19 +58,18 @@ pub fn test(args: &TestArgs) -> Result<bool> {
         nix::run(&workspace, &report, args.filter.as_deref())?;
         return Ok(report.close());
     }
-    if args.part != Part::Qemu {
+    let filter = args.filter.as_deref();
+    let host = (args.part != Part::Qemu).then_some(|| {
         let is_known = |filter: &str| names(Part::All).iter().any(|name| name.contains(filter));
-        let filter = args.filter.as_deref();
         host::run(&workspace, &report, filter, filter.is_some_and(is_known));
-    }
+    });
+    let mut boots: VecDeque<Job> = VecDeque::new();
     if args.part != Part::Host {
-        let jobs: Vec<Job> = jobs()
-            .into_iter()
-            .filter(|job| wanted(&job.name()))
-            .collect();
-        if !jobs.is_empty() {
-            qemu(&workspace, &report, jobs, args.jobs)?;
-        }
+        boots.extend(jobs().into_iter().filter(|job| wanted(&job.name())));
+    }
+    match host {
+        Some(host) if boots.is_empty() => host(),
+        host => side_by_side(&workspace, &report, host, boots, args.jobs)?,
     }
     Ok(report.close())
 }
@@ -89,14 +89,34 @@ impl Job {
     }
 }
 
+/// Boots that take long, and stand at the end of their tables.
+const LONG: [&str; 5] = [
+    "qemu/supervision",
+    "qemu/vm-stress-4",
+    "qemu/hog-1000",
+    "qemu/shell-script",
+    "qemu/same-bits",
+];
+/// What uses cargo as somebody does who sits here, and would wait while the checks of the host do.
+const AFTER_THE_HOST: &str = "qemu/first-program";
+/// How many short boots are left for the other workers then.
+const SHORT: usize = 20;
+
+/// What is to be done, the long ones first: they keep the workers busy evenly.
 fn jobs() -> Vec<Job> {
-    special::SPECIALS
+    let mut jobs: Vec<Job> = special::SPECIALS
         .iter()
         .chain(iso::SPECIALS)
         .map(Job::Special)
-        .chain(cases::all().into_iter().map(Job::Case))
         .chain(system::cases().into_iter().map(Job::Case))
-        .collect()
+        .chain(cases::all().into_iter().map(Job::Case))
+        .collect();
+    jobs.sort_by_key(|job| !LONG.contains(&job.name().as_str()));
+    if let Some(at) = jobs.iter().position(|job| job.name() == AFTER_THE_HOST) {
+        let job = jobs.remove(at);
+        jobs.insert(jobs.len().saturating_sub(SHORT), job);
+    }
+    jobs
 }
 
 fn names(part: Part) -> Vec<String> {
@@ -110,12 +130,55 @@ fn names(part: Part) -> Vec<String> {
     }
 }
 
-fn qemu(
+/// Runs `host` and `boots`. Much of either keeps only one processor busy: so one worker begins with the checks of the host while another
+/// builds, and whoever is done takes boots.
+fn side_by_side(
     workspace: &Workspace,
     report: &Report,
-    jobs: Vec<Job>,
+    host: Option<impl FnOnce() + Send>,
+    boots: VecDeque<Job>,
     workers: Option<usize>,
 ) -> Result<()> {
+    thread::scope(|scope| {
+        let host = host.map(|host| scope.spawn(host));
+        if boots.is_empty() {
+            return Ok(());
+        }
+        let bench = prepare(workspace, boots.len())?;
+        let workers = workers
+            .or_else(|| thread::available_parallelism().ok().map(Into::into))
+            .unwrap_or(1)
+            .clamp(1, 8);
+        let queue = Mutex::new(boots);
+        let next = || {
+            queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front()
+        };
+        let work = || {
+            while let Some(job) = next() {
+                report.measure(&job.name(), || match &job {
+                    Job::Case(case) => boot::run(&bench, case),
+                    Job::Special(special) => (special.run)(&bench),
+                });
+            }
+        };
+        thread::scope(|scope| {
+            for _ in 1..workers {
+                scope.spawn(work);
+            }
+            if let Some(Err(panic)) = host.map(ScopedJoinHandle::join) {
+                resume_unwind(panic);
+            }
+            work();
+        });
+        Ok(())
+    })
+}
+
+/// Builds all that boots, and finds what boots it.
+fn prepare(workspace: &Workspace, boots: usize) -> Result<Bench<'_>> {
     let qemu = Qemu::find()?;
     let firmware = firmware::find(&qemu.path)?;
     build::build(workspace, &build::EVERYTHING)?;
@@ -128,34 +191,10 @@ fn qemu(
     };
     bench.prepare()?;
     println!(
-        "booting {} times and more in QEMU {}.{}; logs are in {}",
-        jobs.len(),
+        "booting {boots} times and more in QEMU {}.{}; logs are in {}",
         bench.qemu.version.0,
         bench.qemu.version.1,
         bench.logs.display()
     );
-    let workers = workers
-        .or_else(|| thread::available_parallelism().ok().map(Into::into))
-        .unwrap_or(1)
-        .clamp(1, 8);
-    let queue = Mutex::new(VecDeque::from(jobs));
-    let next = || {
-        queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
-    };
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(job) = next() {
-                    report.measure(&job.name(), || match &job {
-                        Job::Case(case) => boot::run(&bench, case),
-                        Job::Special(special) => (special.run)(&bench),
-                    });
-                }
-            });
-        }
-    });
-    Ok(())
+    Ok(bench)
 }
