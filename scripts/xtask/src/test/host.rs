@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use super::lint;
+use super::models;
 use super::report::{Outcome, Report};
 use crate::abi_doc;
 use crate::c_header;
@@ -13,9 +14,6 @@ use crate::error::{Error, Result};
 use crate::kernel::Kernel;
 use crate::toolchain::{DEBIAN_CLIPPY, TARGET_NONE, TARGET_UEFI, Toolchain};
 use crate::workspace::Workspace;
-
-/// The crates whose hand-shakes have loom models.
-const LOOM_CRATES: [&str; 4] = ["ksync", "klog", "kobj", "ktrace"];
 
 struct Step {
     name: &'static str,
@@ -145,12 +143,17 @@ fn loom(workspace: &Workspace, report: &Report, filter: Option<&str>) -> Result<
         // Its own folder: the flag would make cargo build everything again each time.
         .arg(workspace.target.join("loom"))
         .env("RUSTFLAGS", "--cfg loom")
+        // A release for its speed alone: nobody debugs it.
+        .envs([
+            ("CARGO_PROFILE_RELEASE_LTO", "off"),
+            ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
+        ])
         // Loom's own advice: races show with two or three preemptions, and each more takes far longer.
         .env("LOOM_MAX_PREEMPTIONS", "4");
-    for name in LOOM_CRATES {
-        command.args(["--package", name]);
+    for name in models::files(&workspace.root)? {
+        command.args(["--package", &name.package, "--test", &name.test]);
     }
-    command.arg(filter.unwrap_or("loom_"));
+    command.arg(filter.unwrap_or(models::PREFIX));
     Ok(counted(command, report))
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use super::models;
 use super::report::Outcome;
 use crate::error::{Error, Result};
 use crate::workspace::Workspace;
@@ -43,6 +44,7 @@ const RULES: &[Rule] = &[
     module_docs,
     unsafe_places,
     safety_comments,
+    places_of_models,
 ];
 
 /// Checks every Rust file that git knows or would add.
@@ -99,6 +101,13 @@ fn no_features(_: &str, text: &str) -> Vec<(usize, String)> {
             )
         })
         .collect()
+}
+
+/// Models that nobody looks for are not run.
+fn places_of_models(name: &str, text: &str) -> Vec<(usize, String)> {
+    let line = models::first_model(text).filter(|_| !models::is_place(name));
+    let reason = "models for loom are run when they are in kernel/crates/NAME/tests/NAME.rs";
+    line.map(|line| (line, reason.into())).into_iter().collect()
 }
 
 fn size(_: &str, text: &str) -> Vec<(usize, String)> {

@@ -13,6 +13,7 @@ mod injection;
 mod iso;
 mod isolation;
 mod lint;
+mod models;
 mod nix;
 mod prompt;
 pub mod report;
