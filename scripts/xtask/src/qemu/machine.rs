@@ -201,17 +201,18 @@ impl Drop for Machine {
 }
 
 /// Makes `descriptors` survive the exec of `command` under their numbers, and ties the life of
-/// the child to the thread that starts it.
+/// the child to the thread that starts it, where the host can do that.
 #[expect(unsafe_code, reason = "pre_exec is unsafe whatever it runs")]
 fn hand_over(command: &mut Command, descriptors: Vec<OwnedFd>) {
     let parent = std::process::id();
     let prepare = move || {
         use rustix::io::{FdFlags, fcntl_setfd};
-        use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+        use rustix::process::getppid;
         for descriptor in &descriptors {
             fcntl_setfd(descriptor, FdFlags::empty())?;
         }
-        set_parent_process_death_signal(Some(Signal::KILL))?;
+        #[cfg(target_os = "linux")]
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
         // The parent may have died before the line above.
         let orphaned =
             getppid().is_none_or(|pid| u32::try_from(pid.as_raw_nonzero().get()) != Ok(parent));

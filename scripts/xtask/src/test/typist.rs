@@ -11,7 +11,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use vt100::{Parser, Screen};
 
 use crate::error::{Error, Result};
@@ -55,11 +57,14 @@ impl Typist {
         let failed = |error: rustix::io::Errno| {
             Error::tool("the pseudo-terminal", format!("cannot be had: {error}"))
         };
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let master = openpt(flags).map_err(failed)?;
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).map_err(failed)?;
+        // Not every host takes this as a flag of the call above.
+        fcntl_setfd(&master, FdFlags::CLOEXEC).map_err(failed)?;
         grantpt(&master).map_err(failed)?;
         unlockpt(&master).map_err(failed)?;
-        let slave = ioctl_tiocgptpeer(&master, flags).map_err(failed)?;
+        let name = ptsname(&master, Vec::new()).map_err(failed)?;
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let slave = open(&name, flags, Mode::empty()).map_err(failed)?;
         let copy = |file: &std::os::fd::OwnedFd| {
             file.try_clone()
                 .map_err(Error::io("duplicate", "a pseudo-terminal"))
