@@ -109,10 +109,10 @@
           cargoStep =
             name: attrs:
             pkgs.stdenv.mkDerivation (
-              places
-              // {
+              {
                 inherit name src cargoDeps;
-                JSIX_COMMIT = commit;
+                # A builder has no home, and may not make one.
+                preConfigure = "export HOME=$NIX_BUILD_TOP/home";
                 dontStrip = true;
                 dontPatchELF = true;
                 # What is built is for another machine than the one that nixpkgs' fixups know.
@@ -120,6 +120,7 @@
               }
               // attrs
               // {
+                env = places // { JSIX_COMMIT = commit; } // attrs.env or { };
                 nativeBuildInputs = [
                   toolchain
                   rustPlatform.cargoSetupHook
@@ -157,6 +158,7 @@
           uefi-shim = part "jsix-uefi-shim" "install -D -m 0444 volume/EFI/BOOT/BOOTX64.EFI $out/EFI/BOOT/BOOTX64.EFI";
           userland = part "jsix-userland" "cp -r userland/. $out/";
           docs = cargoStep "jsix-docs" {
+            env.RUSTDOCFLAGS = "-Dwarnings";
             buildPhase = ''
               runHook preBuild
               cargo doc --frozen --quiet --workspace --no-deps
@@ -193,7 +195,7 @@
 
           tools = [
             toolchain
-            pkgs.bash
+            pkgs.bashInteractive
             pkgs.coreutils
             pkgs.gdb
             pkgs.git
@@ -268,12 +270,10 @@
             test = app (script "test" "Tests the working copy in the current folder");
             bench = app (script "bench" "Measures the working copy in the current folder");
           };
-          devShells.default = pkgs.mkShell (
-            places
-            // {
-              packages = tools;
-            }
-          );
+          devShells.default = pkgs.mkShell {
+            env = places;
+            packages = tools;
+          };
           checks = {
             inherit iso docs;
             format = cargoStep "jsix-format" {

@@ -124,6 +124,7 @@ let
         in if bad != [ ] then throw "importCargoLock: not from a registry, or no checksum: ${lib.concatMapStringsSep ", " (p: p.name) bad}"
         else mkDerivation {
           name = "cargo-vendor-dir"; inherit lockFile; nativeBuildInputs = [ cargo ];
+          __noChroot = true; # the one step that has the network, as nixpkgs' fetchers
           manifest = "[package]\nname = \"vendor-all\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[dependencies]\n" + deps;
           passAsFile = [ "manifest" "wanted" ];
           wanted = lib.concatStrings (map (p: "${p.name}-${p.version} ${p.checksum}\n") external);
@@ -138,13 +139,14 @@ let
             cp $lockFile $out/Cargo.lock
           '';
         };
-      # $cargoDeps -> .cargo/config.toml in the build's top, and a check that it was made from this Cargo.lock
+      # Crates are copied beside the sources, .cargo/config.toml above them names the copy, and Cargo.lock must be that which they come from. As in
+      # nixpkgs, nothing here gives cargo a home.
       cargoSetupHook = mkDerivation {
         name = "cargo-setup-hook"; passAsFile = [ "hook" ];
         hook = ''
           cargoSetupPostUnpackHook() {
-            mkdir -p .cargo; export CARGO_HOME=$NIX_BUILD_TOP/cargo-home; mkdir -p "$CARGO_HOME"
-            printf '[source.crates-io]\nreplace-with = "vendored-sources"\n[source.vendored-sources]\ndirectory = "%s"\n' "$cargoDeps" >> .cargo/config.toml
+            cp -Lr "$cargoDeps" cargo-vendor-dir; chmod -R u+w cargo-vendor-dir; mkdir -p .cargo
+            printf '[source.crates-io]\nreplace-with = "vendored-sources"\n[source.vendored-sources]\ndirectory = "%s"\n' "$PWD/cargo-vendor-dir" >> .cargo/config.toml
             cmp -s "$sourceRoot/''${cargoRoot:+$cargoRoot/}Cargo.lock" "$cargoDeps/Cargo.lock" || { echo "cargoDeps is out of date: Cargo.lock differs" >&2; exit 1; }
           }
           postUnpackHooks+=(cargoSetupPostUnpackHook)

@@ -35,7 +35,8 @@ rec {
   escapeShellArgs = xs: concatStringsSep " " (map escapeShellArg xs);
   importTOML = p: builtins.fromTOML (builtins.readFile p);
 
-  meta.availableOn = platform: package: !(package ? meta.platforms) || elem platform.system package.meta.platforms;
+  meta.availableOn = platform: package:
+    (!(package ? meta.platforms) || elem platform.system package.meta.platforms) && !(elem platform.system (package.meta.badPlatforms or [ ]));
 
   # lib.fileset as a predicate plus the roots it mentions
   fileset = rec {
