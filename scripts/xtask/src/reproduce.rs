@@ -249,7 +249,7 @@ fn prepare(
 }
 
 /// Where rustup keeps its compilers, if it does: in the home that the builds do not have.
-fn rustup_home() -> Option<PathBuf> {
+pub fn rustup_home() -> Option<PathBuf> {
     let in_home = || Some(PathBuf::from(env::var_os("HOME")?).join(".rustup"));
     let folder = env::var_os("RUSTUP_HOME").map(PathBuf::from);
     folder.or_else(in_home).filter(|folder| folder.is_dir())

@@ -4,6 +4,8 @@
 //! nothing but what the flake names, and that the ISO boots. It does not show that nixpkgs and rust-overlay have what the flake takes from
 //! them, nor what their versions of the tools do: that takes a machine with a network. docs/reproducible.md has the list.
 
+use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::firmware;
 use crate::qemu::Qemu;
 use crate::qemu::args::{Medium, Spec};
+use crate::reproduce::rustup_home;
 use crate::run::{self, Plan};
 use crate::workspace::Workspace;
 
@@ -59,9 +62,10 @@ const LIMIT_S: u64 = 300;
 type Step = fn(&Nix<'_>) -> Result<Outcome>;
 
 /// The steps, in order: each needs those before it.
-const STEPS: [(&str, Step); 6] = [
+const STEPS: [(&str, Step); 7] = [
     ("nix/lock", lock),
     ("nix/evaluate", evaluate),
+    ("nix/commit", commit),
     ("nix/shell", shell),
     ("nix/packages", packages),
     ("nix/boot", boot),
@@ -93,6 +97,27 @@ pub fn run(workspace: &Workspace, report: &Report, filter: Option<&str>) -> Resu
     Ok(())
 }
 
+/// What a builder sees of this machine: where the programs are that the stand-in links to. It has no network and no home; Nix does without
+/// all that where the machine forbids it.
+fn visible() -> Vec<String> {
+    let fixed = [
+        "/usr",
+        "/bin",
+        "/lib",
+        "/lib64",
+        "/etc/alternatives",
+        "/var/lib/dpkg",
+    ];
+    let fixed = fixed.map(PathBuf::from).into_iter();
+    let limine = env::var_os("LIMINE_DIR").map(PathBuf::from);
+    fixed
+        .chain(rustup_home())
+        .chain(limine)
+        .filter(|path| path.exists())
+        .map(|path| path.display().to_string())
+        .collect()
+}
+
 /// A Nix that writes nowhere but below `target/nix`, and asks nobody.
 struct Nix<'a> {
     workspace: &'a Workspace,
@@ -108,8 +133,11 @@ impl<'a> Nix<'a> {
         let file = configuration.join("nix.conf");
         fs::write(
             &file,
-            "experimental-features = nix-command flakes\nsandbox = false\nbuild-users-group =\nsubstituters =\n\
-             flake-registry =\nwarn-dirty = false\n",
+            format!(
+                "experimental-features = nix-command flakes\nbuild-users-group =\nsubstituters =\nflake-registry =\n\
+                 warn-dirty = false\nsandbox = relaxed\nsandbox-paths = {}\n",
+                visible().join(" ")
+            ),
         )
         .map_err(Error::io("write", &file))?;
         let nix = Self {
@@ -236,6 +264,53 @@ fn evaluate(nix: &Nix<'_>) -> Result<Outcome> {
     } else {
         Outcome::Failed(wrong.join("\n"))
     })
+}
+
+/// What is built gets the commit's name, in a clone that is as it was committed. A changed one has another name; Nix cannot tell which
+/// commit it is of before 2.17.
+fn commit(nix: &Nix<'_>) -> Result<Outcome> {
+    let folder = tempfile::tempdir().map_err(Error::io("create a folder in", env::temp_dir()))?;
+    let clone = folder.path().join("clone");
+    let git = |words: &[&OsStr]| -> Result<String> {
+        let output = Command::new("git")
+            .args(words)
+            .output()
+            .map_err(Error::io("run", "git"))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        }
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        Err(Error::tool("git", format!("failed: {said}")))
+    };
+    let root = nix.workspace.root.as_os_str();
+    git(&["clone".as_ref(), "--quiet".as_ref(), root, clone.as_ref()])?;
+    let hash = git(&["-C".as_ref(), root, "rev-parse".as_ref(), "HEAD".as_ref()])?;
+    let name = || -> Result<Option<String>> {
+        let flake = format!("git+file://{}#iso", clone.display());
+        let text = nix.output(nix.with_standin(&["show-derivation"], &["--recursive", &flake]))?;
+        Ok(named_in(&text))
+    };
+    let clean = name()?;
+    fs::write(clone.join("limine.conf"), "changed").map_err(Error::io("write", &clone))?;
+    let changed = name()?;
+    let dirty = format!("{hash}-dirty");
+    Ok(
+        if clean.as_deref() == Some(&hash)
+            && [Some(dirty.as_str()), Some("unknown")].contains(&changed.as_deref())
+        {
+            Outcome::Passed
+        } else {
+            Outcome::Failed(format!(
+                "{hash} is called {clean:?}, and with a change {changed:?}"
+            ))
+        },
+    )
+}
+
+/// The commit that derivations in `text`, which is JSON, are told.
+fn named_in(text: &str) -> Option<String> {
+    let (_, behind) = text.split_once("\"JSIX_COMMIT\"")?;
+    behind.split('"').nth(1).map(str::to_owned)
 }
 
 /// In the shell of the flake, the scripts find everything.
