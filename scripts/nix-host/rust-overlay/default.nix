@@ -10,6 +10,8 @@ let
     export CARGO_HOME=$NIX_BUILD_TOP/cargo-home PATH=$PATH_:$PATH RUSTC_BOOTSTRAP=1
     # The published libraries have it: programs are linked with LTO.
     export RUSTFLAGS=-Cembed-bitcode=yes
+    # In the sandbox the compiler would look for its library below /lib.
+    printf '#!/bin/sh\nexec %s/rustc --sysroot ${host.sysroot} "$@"\n' "$PATH_" > rustc; chmod +x rustc; export RUSTC=$PWD/rustc
     mkdir -p p/src; cd p; echo '#![no_std]' > src/lib.rs
     printf '[package]\nname = "p"\nversion = "0.0.0"\nedition = "2021"\n' > Cargo.toml
     # the library's own dependencies lie beside its source
