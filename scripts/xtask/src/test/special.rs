@@ -217,6 +217,8 @@ fn compare(bench: &Bench<'_>, kernel: Kernel, cpu: &str) -> Result<Outcome> {
             tail(&theirs.log, &theirs.path)
         )));
     };
+    let their_lines: Vec<String> = their_lines.into_iter().map(as_promised).collect();
+    let their_lines: Vec<&str> = their_lines.iter().map(String::as_str).collect();
     let differences = differences(&our_lines, &their_lines);
     Ok(if differences.is_empty() {
         Outcome::Passed
@@ -243,6 +245,15 @@ fn answers(booted: &Booted) -> Option<Vec<&str>> {
     (ends == ENDS && lines.len() > ENDS.len()).then_some(lines)
 }
 
+/// Limine's answer, but for what it does not do as its protocol has it: modules whose hash it has checked lie in memory that it calls
+/// its own, and not in that of the kernel and its modules. Seen in Limine 8.2; the shim keeps to the protocol.
+fn as_promised(line: &str) -> String {
+    match line.strip_suffix("kernel memory no") {
+        Some(start) if start.starts_with("conf: module: ") => format!("{start}kernel memory yes"),
+        _ => line.to_owned(),
+    }
+}
+
 /// Lines that only one side has, in the order of that side.
 fn differences(ours: &[&str], theirs: &[&str]) -> Vec<String> {
     let only = |sign: char, here: &[&str], there: &[&str]| {
@@ -266,8 +277,21 @@ fn differences(ours: &[&str], theirs: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::differences;
+    use super::{as_promised, differences};
     use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
+
+    #[test]
+    fn only_the_memory_of_modules_is_excused() {
+        let no = "aligned yes, direct map yes, kernel memory no";
+        let module = as_promised(&format!("conf: module: {no}"));
+        assert!(module.ends_with("aligned yes, direct map yes, kernel memory yes"));
+        for line in [
+            format!("conf: internal: {no}"),
+            "conf: module: aligned no, direct map no, kernel memory yes".to_owned(),
+        ] {
+            assert_eq!(as_promised(&line), line);
+        }
+    }
 
     proptest! {
         #[test]
