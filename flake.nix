@@ -304,8 +304,8 @@
             name = "jsix-fmt";
             runtimeInputs = [ toolchain ];
             text = ''
-              # Formats the Rust code of the working copy, or the files that are named.
-              if [ $# -gt 0 ]; then exec rustfmt --edition 2024 "$@"; fi
+              # Formats the Rust code of the working copy, or the files that are named. `nix fmt` alone names the folder, or nothing.
+              if [ $# -gt 0 ] && [ "$1" != . ]; then exec rustfmt --edition 2024 "$@"; fi
               exec cargo fmt --all
             '';
           };

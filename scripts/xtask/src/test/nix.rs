@@ -63,12 +63,13 @@ const LIMIT_S: u64 = 300;
 type Step = fn(&Nix<'_>) -> Result<Outcome>;
 
 /// The steps, in order: each needs those before it.
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("nix/lock", lock),
     ("nix/evaluate", evaluate),
     ("nix/commit", commit),
     ("nix/shell", shell),
     ("nix/packages", packages),
+    ("nix/apps", apps),
     ("nix/boot", boot),
     ("nix/check", check),
 ];
@@ -375,6 +376,36 @@ fn packages(nix: &Nix<'_>) -> Result<Outcome> {
         if fs::metadata(&path).map_or(0, |file| file.len()) == 0 {
             wrong.push(format!("{} is not there or empty", path.display()));
         }
+    }
+    Ok(if wrong.is_empty() {
+        Outcome::Passed
+    } else {
+        Outcome::Failed(wrong.join("\n"))
+    })
+}
+
+/// The programs start; the formatter finds nothing to change.
+fn apps(nix: &Nix<'_>) -> Result<Outcome> {
+    let mut wrong = Vec::new();
+    let version = nix.output(nix.command(&["run", ".", "--", "--version"]))?;
+    if !version.contains("QEMU") {
+        wrong.push(format!("nix run started something else: {version}"));
+    }
+    let folder = tempfile::tempdir().map_err(Error::io("create a folder in", env::temp_dir()))?;
+    for name in ["test", "bench"] {
+        let mut command =
+            nix.command(&["run", &format!("git+file://{}#{name}", nix.clone.display())]);
+        command.current_dir(folder.path());
+        let output = command.output().map_err(Error::io("run", "nix"))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() || !said.contains("call this in the folder of a working copy") {
+            wrong.push(format!("nix run .#{name} in another folder: {said}"));
+        }
+    }
+    nix.output(nix.command(&["fmt"]))?;
+    let changed = git(&nix.clone, &["status", "--porcelain"])?;
+    if !changed.is_empty() {
+        wrong.push(format!("nix fmt has changed files:\n{changed}"));
     }
     Ok(if wrong.is_empty() {
         Outcome::Passed
