@@ -12,7 +12,7 @@ use sys::message::{self, Message};
 
 use super::worker::{Body, Worker};
 use super::{event, mailbox};
-use crate::harness::{Env, Must, Outcome};
+use crate::harness::{Env, Failed, Must, Outcome};
 use crate::same;
 
 /// Bit of the gate for the thread of ordinary priority.
@@ -76,10 +76,16 @@ impl Scene {
     }
 }
 
-/// Gives a thread that waits a priority.
-fn settle(env: &Env<'_>, worker: &Worker<'_>, priority: u64) -> Outcome {
+/// Starts a thread, and gives it a priority when it waits.
+fn waiting<'a, F: Fn() -> Result<u64, Error> + Sync>(
+    env: &Env<'_>,
+    body: &'a Body<F>,
+    priority: u64,
+) -> Result<Worker<'a>, Failed> {
+    let worker = Worker::start(env.own, 0, body).must(env, "start")?;
     worker.reach(WAITING).must(env, "it waits")?;
-    worker.set_priority(priority).must(env, "priority")
+    worker.set_priority(priority).must(env, "priority")?;
+    Ok(worker)
 }
 
 fn call_by(mailbox: Handle) -> Result<u64, Error> {
@@ -102,14 +108,10 @@ pub fn while_served(env: &Env<'_>) -> Outcome {
         Body::new(|| scene.be_busy()),
     );
     let opens = Body::new(|| scene.open_both());
-    let server = Worker::start(env.own, 0, &serves).must(env, "server")?;
-    settle(env, &server, LOWEST)?;
-    let caller = Worker::start(env.own, 0, &calls).must(env, "caller")?;
-    settle(env, &caller, HIGH)?;
-    let other = Worker::start(env.own, 0, &busy).must(env, "busy")?;
-    settle(env, &other, MEDIUM)?;
-    let opener = Worker::start(env.own, 0, &opens).must(env, "opener")?;
-    settle(env, &opener, 0)?;
+    let server = waiting(env, &serves, LOWEST)?;
+    let caller = waiting(env, &calls, HIGH)?;
+    let _other = waiting(env, &busy, MEDIUM)?;
+    let _opener = waiting(env, &opens, 0)?;
     same!(env, server.info().effective_priority, LOWEST, "before");
     scene.open(URGENT).must(env, "call")?;
     super::until(|| server.info().effective_priority == HIGH).must(env, "it inherits")?;
@@ -140,14 +142,10 @@ pub fn while_queued(env: &Env<'_>) -> Outcome {
     );
     let urgent = Body::new(|| scene.wait(URGENT).and_then(|_| call_by(mailbox.0)));
     let opens = Body::new(|| scene.open_both());
-    let server = Worker::start(env.own, 0, &serves).must(env, "server")?;
-    settle(env, &server, LOWEST)?;
-    let other = Worker::start(env.own, 0, &busy).must(env, "busy")?;
-    settle(env, &other, MEDIUM)?;
-    let opener = Worker::start(env.own, 0, &opens).must(env, "opener")?;
-    settle(env, &opener, 0)?;
-    let high = Worker::start(env.own, 0, &urgent).must(env, "urgent")?;
-    settle(env, &high, HIGH)?;
+    let server = waiting(env, &serves, LOWEST)?;
+    let _other = waiting(env, &busy, MEDIUM)?;
+    let _opener = waiting(env, &opens, 0)?;
+    let high = waiting(env, &urgent, HIGH)?;
     let first = Worker::start(env.own, 0, &calls).must(env, "caller")?;
     super::until(|| server.info().effective_priority == MEDIUM).must(env, "it serves")?;
     server.reach(WAITING).must(env, "it serves")?;
@@ -176,12 +174,9 @@ pub fn from_the_queue(env: &Env<'_>) -> Outcome {
         Body::new(|| scene.wait(URGENT).and_then(|_| call_by(mailbox.0))),
         Body::new(|| scene.be_busy()),
     );
-    let server = Worker::start(env.own, 0, &serves).must(env, "server")?;
-    settle(env, &server, LOWEST)?;
-    let other = Worker::start(env.own, 0, &busy).must(env, "busy")?;
-    settle(env, &other, MEDIUM)?;
-    let caller = Worker::start(env.own, 0, &calls).must(env, "caller")?;
-    settle(env, &caller, HIGH)?;
+    let server = waiting(env, &serves, LOWEST)?;
+    let _other = waiting(env, &busy, MEDIUM)?;
+    let caller = waiting(env, &calls, HIGH)?;
     // Whether the call is there shows an event of the mailbox.
     call::mailbox_on_readable(mailbox.0, Some(gate.0), 16).must(env, "bind")?;
     scene.open(URGENT).must(env, "call")?;
@@ -216,18 +211,12 @@ pub fn along_a_chain(env: &Env<'_>) -> Outcome {
     );
     let urgent = Body::new(|| scene.wait(URGENT).and_then(|_| call_by(front.0)));
     let opens = Body::new(|| scene.open_both());
-    let last = Worker::start(env.own, 0, &ends).must(env, "last server")?;
-    settle(env, &last, LOWEST)?;
-    let middle = Worker::start(env.own, 0, &passes).must(env, "first server")?;
-    settle(env, &middle, LOWEST)?;
-    let other = Worker::start(env.own, 0, &busy).must(env, "busy")?;
-    settle(env, &other, MEDIUM)?;
-    let opener = Worker::start(env.own, 0, &opens).must(env, "opener")?;
-    settle(env, &opener, 0)?;
-    let low = Worker::start(env.own, 0, &calls).must(env, "caller")?;
-    settle(env, &low, LOW)?;
-    let high = Worker::start(env.own, 0, &urgent).must(env, "urgent")?;
-    settle(env, &high, HIGH)?;
+    let last = waiting(env, &ends, LOWEST)?;
+    let middle = waiting(env, &passes, LOWEST)?;
+    let _other = waiting(env, &busy, MEDIUM)?;
+    let _opener = waiting(env, &opens, 0)?;
+    let low = waiting(env, &calls, LOW)?;
+    let high = waiting(env, &urgent, HIGH)?;
     scene.open(URGENT << 1).must(env, "call")?;
     let both = |priority| {
         super::until(|| {
@@ -261,12 +250,9 @@ pub fn ends_with_the_answer(env: &Env<'_>) -> Outcome {
         Body::new(|| scene.wait(URGENT).and_then(|_| call_by(mailbox.0))),
         Body::new(|| scene.be_busy()),
     );
-    let server = Worker::start(env.own, 0, &serves).must(env, "server")?;
-    settle(env, &server, LOWEST)?;
-    let other = Worker::start(env.own, 0, &busy).must(env, "busy")?;
-    settle(env, &other, MEDIUM)?;
-    let caller = Worker::start(env.own, 0, &calls).must(env, "caller")?;
-    settle(env, &caller, HIGH)?;
+    let server = waiting(env, &serves, LOWEST)?;
+    let _other = waiting(env, &busy, MEDIUM)?;
+    let caller = waiting(env, &calls, HIGH)?;
     scene.open(URGENT).must(env, "call")?;
     same!(env, caller.join(), Ok(2), "answer");
     let seen = server.join().must(env, "server")?;

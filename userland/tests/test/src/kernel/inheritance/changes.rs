@@ -8,7 +8,7 @@ use sys::abi::thread::WAITING;
 use sys::call;
 use sys::message::{self, Message};
 
-use super::{BUSY, HIGH, LOW, LOWEST, MEDIUM, SERVER, Scene, URGENT, call_by, settle};
+use super::{BUSY, HIGH, LOW, LOWEST, MEDIUM, SERVER, Scene, URGENT, call_by, waiting};
 use crate::harness::{Env, Must, Outcome};
 use crate::kernel::worker::{Body, Worker};
 use crate::kernel::{event, mailbox, soon, until};
@@ -40,12 +40,9 @@ pub fn when_woken_early(env: &Env<'_>) -> Outcome {
         is_called.store(false, Ordering::Release);
         Ok(scene.seen())
     });
-    let server = Worker::start(env.own, 0, &serves).must(env, "server")?;
-    settle(env, &server, LOWEST)?;
-    let other = Worker::start(env.own, 0, &busy).must(env, "busy")?;
-    settle(env, &other, MEDIUM)?;
-    let caller = Worker::start(env.own, 0, &calls).must(env, "caller")?;
-    settle(env, &caller, HIGH)?;
+    let server = waiting(env, &serves, LOWEST)?;
+    let other = waiting(env, &busy, MEDIUM)?;
+    let caller = waiting(env, &calls, HIGH)?;
     scene.open(BUSY).must(env, "busy")?;
     until(|| is_busy.load(Ordering::Acquire)).must(env, "it is busy")?;
     call::thread_resume(server.handle()).must(env, "wake")?;
@@ -68,10 +65,8 @@ pub fn of_the_caller(env: &Env<'_>) -> Outcome {
     });
     let calls = Body::new(|| scene.wait(URGENT).and_then(|_| call_by(mailbox.0)));
     let calls_later = Body::new(|| call_by(mailbox.0));
-    let server = Worker::start(env.own, 0, &serves).must(env, "server")?;
-    settle(env, &server, LOWEST)?;
-    let first = Worker::start(env.own, 0, &calls).must(env, "caller")?;
-    settle(env, &first, LOW)?;
+    let server = waiting(env, &serves, LOWEST)?;
+    let first = waiting(env, &calls, LOW)?;
     scene.open(URGENT).must(env, "call")?;
     until(|| server.info().effective_priority == LOW).must(env, "it serves")?;
     server.reach(WAITING).must(env, "it serves")?;
@@ -132,12 +127,9 @@ pub fn by_the_answer(env: &Env<'_>) -> Outcome {
         call_by(mailbox.0)?;
         Ok(scene.seen())
     });
-    let server = Worker::start(env.own, 0, &serves).must(env, "server")?;
-    settle(env, &server, HIGH)?;
-    let other = Worker::start(env.own, 0, &busy).must(env, "busy")?;
-    settle(env, &other, MEDIUM)?;
-    let caller = Worker::start(env.own, 0, &calls).must(env, "caller")?;
-    settle(env, &caller, LOW)?;
+    let _server = waiting(env, &serves, HIGH)?;
+    let other = waiting(env, &busy, MEDIUM)?;
+    let caller = waiting(env, &calls, LOW)?;
     scene.open(URGENT).must(env, "call")?;
     let seen = caller.join().must(env, "caller")?;
     crate::check!(env, seen > 0, "the caller went on before the busy thread");
