@@ -15,6 +15,7 @@
 mod chain;
 mod closed;
 mod deferred;
+mod end;
 mod ipc;
 mod long;
 pub mod parked;
@@ -30,6 +31,7 @@ use ktrace::Group;
 pub use chain::priority_changed;
 use closed::Clients;
 pub use deferred::{Reply, detach, is_serving};
+pub use end::End;
 pub use ipc::Ipc;
 use ipc::Waiting;
 pub use long::{accept, eighth_word, load, load_answer, set_buffer, store};
@@ -62,54 +64,6 @@ struct State {
 /// A mailbox object.
 pub struct Mailbox {
     state: IrqLock<State, locks::Mailbox>,
-}
-
-/// What a handle of a mailbox names: the one side or the other.
-#[derive(Clone)]
-pub enum End {
-    /// To call by, only.
-    Client(Arc<Mailbox>),
-    /// To receive by.
-    Server(Arc<Receiver>),
-}
-
-/// What all handles have in common by which messages can be received. When it goes, nobody can any more.
-pub struct Receiver {
-    mailbox: Arc<Mailbox>,
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.mailbox.close();
-    }
-}
-
-impl End {
-    /// The mailbox itself.
-    #[inline]
-    pub fn mailbox(&self) -> &Arc<Mailbox> {
-        match self {
-            Self::Client(mailbox) => mailbox,
-            Self::Server(receiver) => &receiver.mailbox,
-        }
-    }
-
-    /// The mailbox itself, which does not keep it open.
-    #[inline]
-    pub fn into_mailbox(self) -> Arc<Mailbox> {
-        match self {
-            Self::Client(mailbox) => mailbox,
-            Self::Server(receiver) => receiver.mailbox.clone(),
-        }
-    }
-
-    /// The address of the mailbox.
-    pub fn address(&self) -> u64 {
-        match self {
-            Self::Client(mailbox) => mailbox.as_ptr() as u64,
-            Self::Server(receiver) => receiver.mailbox.as_ptr() as u64,
-        }
-    }
 }
 
 impl State {
@@ -161,7 +115,7 @@ impl Mailbox {
                 clients: Clients::new(),
             }),
         })?;
-        Ok(End::Server(Arc::try_new(Receiver { mailbox })?))
+        End::server(mailbox)
     }
 
     /// Calls with the message in the running thread's registers, and waits for the answer, which comes there, too; at the

@@ -5,7 +5,7 @@
 //! [`Config::boost_after`] moves it one level up, past its base if need be, so that no thread
 //! starves; yielding or blocking takes it back to its base. Within a level it is first come, first
 //! served; a thread that was preempted goes on first, with what is left of its quantum. A thread that hands the processor to
-//! another one ([`RunQueue::hand_off`]) hands it the rest of its quantum, too.
+//! another one ([`RunQueue::hand_off`]) hands it the rest of its quantum, and its boost.
 //!
 //! Times are ticks of one clock, whichever the caller likes best: the one that it can read at the least cost.
 //!

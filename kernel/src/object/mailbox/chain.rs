@@ -46,7 +46,7 @@ pub(super) fn pass_on(first: &Mailbox, priority: Priority) {
 pub fn priority_changed(thread: &Thread) {
     // Its priority was stored before: if it calls only now, it tells its server itself.
     if !thread.ipc.place.target().is_null() {
-        // SAFETY: the walk has begun when this is asked.
+        // SAFETY: the walk has begun when this is asked (invariant 16).
         walk(|| unsafe { step(thread) });
     }
 }
@@ -61,16 +61,18 @@ struct Step(*const Mailbox, Priority);
 /// A walk has begun, and is not over until the step was used.
 unsafe fn step(thread: &Thread) -> Option<Step> {
     let target = thread.ipc.place.target();
-    // SAFETY: null, or the target of a thread that had not left when the walk began, and waits for its end before it lets go.
+    // SAFETY: null, or the target of a thread that had not left when the walk began, and waits for its end before it lets go
+    // (invariant 16).
     let mailbox = unsafe { target.as_ref() }?;
     let mut state = mailbox.state.lock();
     let priority = thread.priority();
-    // SAFETY: it has not left (see above): it waits there, if it waits in any list at all.
+    // SAFETY: it has not left, and so waits there, if it waits in any list at all (invariants 14 and 16).
     let waiting = unsafe { Waiting::new(thread) };
     state.callers.set_priority(waiting, priority);
     Some(Step(target, priority))
 }
 
+/// Walks from the first step on, and gives each server on the way the priority with which it is called.
 fn walk(first: impl FnOnce() -> Option<Step>) {
     // Dropped when no lock is held.
     let mut servers: [Option<Arc<Thread>>; LENGTH_MAX] = [const { None }; LENGTH_MAX];
@@ -81,13 +83,13 @@ fn walk(first: impl FnOnce() -> Option<Step>) {
         let Some(Step(mailbox, priority)) = next else {
             break;
         };
-        // SAFETY: the first one is the caller's own, or as each further one of `step`.
+        // SAFETY: the first one is the caller's own, or one of `step`, as each further one is (invariant 16).
         let Some(server) = (unsafe { (*mailbox).pass_to_server(priority) }) else {
             break;
         };
         let server = place.insert(server);
         sched::reprioritise(server);
-        // SAFETY: the walk goes on.
+        // SAFETY: the walk goes on (invariant 16).
         next = unsafe { step(server) };
     }
     WALKS.end();
