@@ -199,3 +199,19 @@ fn prepare(workspace: &Workspace, boots: usize) -> Result<Bench<'_>> {
     );
     Ok(bench)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AFTER_THE_HOST, LONG, SHORT, jobs};
+
+    /// A boot that has another name now would lose its place.
+    #[test]
+    fn boots_have_their_places() {
+        let names: Vec<String> = jobs().iter().map(super::Job::name).collect();
+        let is_long = |name: &String| LONG.contains(&name.as_str());
+        let (first, rest) = names.split_at(LONG.len());
+        assert!(first.iter().all(is_long), "{first:?}");
+        assert!(!rest.iter().any(is_long), "twice");
+        assert_eq!(names[names.len() - 1 - SHORT], AFTER_THE_HOST);
+    }
+}

@@ -231,9 +231,9 @@ pub fn find(name: &str, arguments: &[String]) -> Option<Builtin> {
     found.map(|(.., builtin)| *builtin)
 }
 
-/// `time` without a command.
+/// `time` without a command, or with an option.
 fn time(_: &mut Shell, _: &[String], output: &mut Output) -> u64 {
-    output.fail("time: no command follows")
+    output.fail("time: a command must follow, and no option")
 }
 
 impl Shell {
