@@ -3,9 +3,9 @@
 use core::fmt;
 
 use abi::process::Usage;
-use abi::{Handle, NAME_MAX};
+use abi::{Handle, NAME_MAX, PAGE_SIZE};
 
-use crate::{Context, call, log_line};
+use crate::{Context, call, log_line, start};
 
 /// How long what was held may take to come back, in nanoseconds.
 const SETTLE_NS: u64 = 5_000_000_000;
@@ -13,6 +13,8 @@ const SETTLE_NS: u64 = 5_000_000_000;
 const REST_NS: u64 = 20_000_000;
 /// How long to wait between two looks.
 const PAUSE_NS: u64 = 2_000_000;
+/// The most bytes of the kernel's heap that a page of a process takes: two nodes in the tree of its area.
+const HEAP_OF_A_PAGE: u64 = 4096;
 
 /// What the kernel holds at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub struct Held {
     pub frames: u64,
     /// Bytes of the kernel's heap that are in use.
     pub heap: u64,
+    /// Pages of the processes that were there before this one, and that have made none themselves (whose pages would count for both): a
+    /// service that takes more has a use for it.
+    pub others: u64,
 }
 
 impl Held {
@@ -30,6 +35,7 @@ impl Held {
         Self {
             frames: now.free + now.heap + now.stacks + now.other,
             heap: now.heap_used,
+            others: pages_of_others(system),
         }
     }
 
@@ -59,17 +65,54 @@ impl Held {
         }
     }
 
-    /// Whether something was lost since an earlier moment.
+    /// Whether something was lost since an earlier moment, other than to processes that have it now.
     pub fn is_more_than(&self, before: &Self) -> bool {
-        self.frames < before.frames || self.heap > before.heap
+        let grown = self.others.saturating_sub(before.others);
+        let heap = before
+            .heap
+            .saturating_add(grown.saturating_mul(HEAP_OF_A_PAGE));
+        self.frames.saturating_add(self.others) < before.frames.saturating_add(before.others)
+            || self.heap > heap
     }
 }
 
 impl fmt::Display for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { frames, heap } = self;
-        write!(f, "{frames} frames free, {heap} bytes of heap in use")
+        let Self {
+            frames,
+            heap,
+            others,
+        } = self;
+        write!(f, "{frames} frames free, {heap} bytes of heap in use")?;
+        match others {
+            0 => Ok(()),
+            _ => write!(f, ", {others} pages of others"),
+        }
     }
+}
+
+/// All processes.
+fn processes(system: Handle) -> impl Iterator<Item = Usage> + Clone {
+    let mut from = 0;
+    core::iter::from_fn(move || {
+        let usage = call::process_next(system, from).ok()?;
+        from = usage.number + 1;
+        Some(usage)
+    })
+}
+
+/// See [`Held::others`].
+fn pages_of_others(system: Handle) -> u64 {
+    let Ok(own) = call::process_usage(start::own()) else {
+        return 0;
+    };
+    let all = processes(system);
+    let has_made_none = |maker: u64| all.clone().all(|usage| usage.parent != maker);
+    all.clone()
+        .take_while(|usage| usage.number < own.number)
+        .filter(|usage| has_made_none(usage.number))
+        .map(|usage| usage.memory / PAGE_SIZE)
+        .sum()
 }
 
 /// Looks after each round of a long test whether it has left anything behind.
@@ -112,8 +155,7 @@ impl LeakCheck {
 
     /// Those that are left, with threads: whoever asks is one of them.
     fn print_processes(&self, context: &Context) {
-        let mut from = 0;
-        while let Ok(process) = call::process_next(self.system, from) {
+        for process in processes(self.system) {
             let Usage {
                 number,
                 parent,
@@ -128,7 +170,47 @@ impl LeakCheck {
                 context,
                 "process {number} of {parent}, {name}: {threads} threads, {memory} bytes"
             );
-            from = number + 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HEAP_OF_A_PAGE, Held};
+
+    const BEFORE: Held = Held {
+        frames: 1000,
+        heap: 50_000,
+        others: 200,
+    };
+
+    #[test]
+    fn what_others_took_is_not_lost() {
+        assert!(!BEFORE.is_more_than(&BEFORE));
+        // As the logger did when it came to a new part of its heap.
+        let grown = Held {
+            frames: 962,
+            heap: 51_544,
+            others: 238,
+        };
+        assert!(!grown.is_more_than(&BEFORE));
+        assert!(!BEFORE.is_more_than(&grown));
+        let lost = Held {
+            frames: 961,
+            ..grown
+        };
+        assert!(lost.is_more_than(&BEFORE));
+    }
+
+    #[test]
+    fn what_nobody_has_is_lost() {
+        for (frames, heap, others) in [(999, 0, 0), (0, 1, 0), (0, HEAP_OF_A_PAGE + 1, 1)] {
+            let after = Held {
+                frames: if frames == 0 { 1000 - others } else { frames },
+                heap: BEFORE.heap + heap,
+                others: BEFORE.others + others,
+            };
+            assert!(after.is_more_than(&BEFORE), "{after:?}");
         }
     }
 }

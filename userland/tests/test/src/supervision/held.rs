@@ -29,7 +29,7 @@ pub struct Held {
 impl Held {
     /// Now, when it is at rest.
     pub fn now(system: &System) -> Self {
-        let Kernel { frames, heap } = Kernel::at_rest(system.handle());
+        let Kernel { frames, heap, .. } = Kernel::at_rest(system.handle());
         let mut held = Self {
             frames,
             heap,
