@@ -24,16 +24,6 @@ pub const EVERYTHING: Scope<'_> = Scope {
     shim: true,
 };
 
-/// Cargo unites the features that all packages of one build ask for. What only the kernels ask for of crates that programs are made of, too, comes by
-/// this crate: so a program that is built without a kernel has the same bytes.
-const UNITED: (&str, &[&str]) = ("kboot", &["--features", "kboot/acpi"]);
-
-/// No kernel.
-pub const ONLY_PROGRAMS: Scope<'_> = Scope {
-    kernels: &[],
-    shim: true,
-};
-
 /// Builds what `scope` names, and all user programs. Prints cargo's own progress.
 pub fn build(workspace: &Workspace, scope: &Scope<'_>) -> Result<()> {
     let toolchain = Toolchain::choose()?;
@@ -66,13 +56,7 @@ pub fn build(workspace: &Workspace, scope: &Scope<'_>) -> Result<()> {
             packages.push(package);
         }
     }
-    let mut words: &[&str] = &[];
-    if scope.kernels.is_empty() {
-        let (package, features) = UNITED;
-        packages.push(package);
-        words = features;
-    }
-    cargo(workspace, with, TARGET_NONE, &packages, words)?;
+    cargo(workspace, with, TARGET_NONE, &packages, &[])?;
     if scope.shim {
         cargo(workspace, with, TARGET_UEFI, &["uefi-shim"], &[])?;
     }

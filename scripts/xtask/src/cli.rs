@@ -23,11 +23,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Builds kernel, user programs and shim
-    Build {
-        /// Only the shim and the program with this name
-        #[arg(long, value_name = "PROGRAM")]
-        only: Option<String>,
-    },
+    Build,
     /// Builds and writes a bootable disk image
     Image(ImageArgs),
     /// Builds and writes an ISO for discs and sticks

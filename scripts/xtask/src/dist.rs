@@ -49,20 +49,26 @@ pub fn dist(args: &DistArgs) -> Result<()> {
         };
         build::build(&workspace, &scope)?;
     }
+    let sums = write(&workspace, &args.folder)?;
+    println!("{}", sums.display());
+    Ok(())
+}
+
+/// The same of what is built already; the file with the sums.
+pub fn write(workspace: &Workspace, folder: &Path) -> Result<PathBuf> {
     let recipe = Recipe {
         programs: Programs::System(Vec::new()),
         line: KernelLine::default(),
         ..Recipe::default()
     };
-    let contents = Contents::gather(&workspace, &recipe)?;
-    let folder = &args.folder;
+    let contents = Contents::gather(workspace, &recipe)?;
     let mut files: Vec<PathBuf> = Vec::new();
     for file in &contents.files {
         let path = Path::new("volume").join(&file.path);
         store(folder, &path, &file.data)?;
         files.push(path);
     }
-    for (path, data) in crate::archive::files(&workspace)? {
+    for (path, data) in crate::archive::files(workspace)? {
         let path = Path::new("userland").join(path);
         store(folder, &path, &data)?;
         files.push(path);
@@ -83,8 +89,7 @@ pub fn dist(args: &DistArgs) -> Result<()> {
     }
     store(folder, Path::new(SUMS), sums.as_bytes())?;
     say_name(&contents);
-    println!("{}", folder.join(SUMS).display());
-    Ok(())
+    Ok(folder.join(SUMS))
 }
 
 fn say_name(contents: &Contents) {

@@ -71,16 +71,9 @@ fn dispatch(command: Command) -> Result<u8> {
             abi_doc::write(&workspace)?;
             c_header::write(&workspace).map(|()| 0)
         }
-        Command::Build { only } => {
-            let mut workspace = workspace::Workspace::load()?;
-            let scope = match &only {
-                None => build::EVERYTHING,
-                Some(name) => {
-                    workspace.programs.retain(|program| program.name == *name);
-                    build::ONLY_PROGRAMS
-                }
-            };
-            build::build(&workspace, &scope).map(|()| 0)
+        Command::Build => {
+            let workspace = workspace::Workspace::load()?;
+            build::build(&workspace, &build::EVERYTHING).map(|()| 0)
         }
         Command::Cargo { words } => commands::cargo(&words),
         Command::Image(args) => commands::image(&args).map(|()| 0),

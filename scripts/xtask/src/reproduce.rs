@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use crate::cli::ReproduceArgs;
 use crate::differ;
+use crate::dist;
 use crate::error::{Error, Result};
-use crate::strip::strip;
 use crate::workspace::Workspace;
 
 /// How a build is done.
@@ -82,30 +82,33 @@ pub fn reproduce(args: &ReproduceArgs) -> Result<bool> {
     let [first, second] = results.as_slice() else {
         return Ok(false);
     };
-    let names: BTreeSet<PathBuf> = [first, second]
-        .into_iter()
-        .map(|folder| files_below(folder))
-        .collect::<Result<Vec<_>>>()?
-        .concat()
-        .into_iter()
-        .collect();
-    let mut different = 0;
-    for name in &names {
-        if let Some(report) = differ::compare(&first.join(name), &second.join(name)) {
-            different += 1;
-            println!("{} differs: {report}", name.display());
-        }
+    let (count, different) = compare(first, second)?;
+    for report in &different {
+        println!("{report}");
     }
     let sums = fs::read_to_string(first.join("SHA256SUMS")).unwrap_or_default();
     print!("{sums}");
     println!(
-        "{} files of two builds of {}, {different} differ",
-        names.len(),
+        "{count} files of two builds of {}, {} differ",
         fs::read_to_string(first.join("build"))
             .unwrap_or_default()
-            .trim()
+            .trim(),
+        different.len()
     );
-    Ok(different == 0 && !names.is_empty())
+    Ok(different.is_empty() && count != 0)
+}
+
+/// How many files there are in two folders, and what differs.
+fn compare(first: &Path, second: &Path) -> Result<(usize, Vec<String>)> {
+    let mut names = BTreeSet::new();
+    for folder in [first, second] {
+        names.extend(files_below(folder)?);
+    }
+    let different = names.iter().filter_map(|name| {
+        let report = differ::compare(&first.join(name), &second.join(name))?;
+        Some(format!("{} differs: {report}", name.display()))
+    });
+    Ok((names.len(), different.collect()))
 }
 
 /// The hash of a commit that may be named by a branch.
@@ -156,40 +159,28 @@ fn build(
     Ok(result)
 }
 
-/// Builds one program and the shim of the last commit again, under other conditions than those of this process, and compares them with
-/// those in `workspace`, which must be of that commit. The differences.
-pub fn sample(workspace: &Workspace, program: &str) -> Result<Vec<String>> {
-    let [_, conditions] = &CONDITIONS;
+/// Builds everything of the last commit again, under other conditions than those of this process, and compares it with what is built in
+/// `workspace`, which must be of that commit: how many files there are, and the differences.
+pub fn again(workspace: &Workspace) -> Result<(usize, Vec<String>)> {
+    let [_, conditions] = CONDITIONS;
+    // One, as others work beside this.
+    let conditions = Conditions {
+        jobs: "1",
+        ..conditions
+    };
     let place = tempfile::tempdir().map_err(Error::io("create a folder in", env::temp_dir()))?;
-    let (source, mut shell) = prepare(workspace, "HEAD", conditions, place.path())?;
+    let [ours, theirs] = ["ours", "theirs"].map(|name| place.path().join(name));
+    dist::write(workspace, &ours)?;
+    let (source, mut shell) = prepare(workspace, "HEAD", &conditions, place.path())?;
     let xtask = env::current_exe().map_err(Error::io("find", "xtask itself"))?;
     shell
         .arg(xtask)
-        .args(["build", "--only", program])
+        .arg("dist")
+        .arg(&theirs)
         .env("JSIX_ROOT", &source)
         .current_dir(&source);
     run(&mut shell)?;
-    let again = Workspace {
-        target: source.join("target"),
-        root: source,
-        programs: Vec::new(),
-    };
-    let files = [
-        (workspace.elf(program), again.elf(program)),
-        (workspace.shim(), again.shim()),
-    ];
-    let mut different = Vec::new();
-    for (ours, theirs) in files {
-        let name = ours.display().to_string();
-        let [ours, theirs] = [&ours, &theirs].map(|path| {
-            let data = fs::read(path).map_err(Error::io("read", path))?;
-            // What goes into the image; debug information tells more than the bytes of the program.
-            Ok(strip(&name, &data).unwrap_or(data))
-        });
-        let report = differ::describe(&ours?, &theirs?);
-        different.extend(report.map(|report| format!("{name} differs: {report}")));
-    }
-    Ok(different)
+    compare(&ours, &theirs)
 }
 
 /// Clones the commit into `place`: the folder, and a shell that runs what its further arguments say under the conditions.
