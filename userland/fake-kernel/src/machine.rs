@@ -26,6 +26,10 @@ pub enum Clock {
     Skipping,
 }
 
+/// For how long all threads of a machine may wait without a deadline while nothing changes: then the test would never end. Only threads of the host could
+/// still help.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 60_000 });
+
 /// Looks at calls before they are made, and may let them fail.
 pub type Inject = Box<dyn FnMut(&str, Sysno) -> Option<Error> + Send>;
 
@@ -137,6 +141,9 @@ impl Shared {
     }
 
     /// Waits until `ready` has something, at the latest until a time: `TimedOut`. `Ended` when the caller's process does.
+    ///
+    /// # Panics
+    /// When nobody on the machine can go on ([`PATIENCE`]).
     pub fn wait<'a, T>(
         &'a self,
         mut state: MutexGuard<'a, State>,
@@ -172,15 +179,24 @@ impl Shared {
             if self.clock == Clock::Skipping && self.skip(&mut state, timer) {
                 continue;
             }
-            state = if next == NEVER {
-                self.changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner)
-            } else {
-                let left = Duration::from_nanos(next - now);
-                let waited = self.changed.wait_timeout(state, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+            let left = match next {
+                NEVER => PATIENCE,
+                _ => Duration::from_nanos(next - now),
             };
+            let waited = self.changed.wait_timeout(state, left);
+            let (after, limit) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            let is_stuck = || {
+                let mut all = state.runners.values();
+                all.all(|runner| runner.seen == Some(changes) && runner.until == NEVER)
+            };
+            if next == NEVER && limit.timed_out() && state.changes == changes && is_stuck() {
+                let count = state.runners.len();
+                drop(state);
+                panic!(
+                    "nobody can go on: all {count} threads of the machine wait, without a deadline"
+                );
+            }
         }
     }
 
@@ -331,4 +347,30 @@ pub fn spawn(body: Body) -> Result<(), Error> {
     };
     std::thread::spawn(run);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Machine;
+    use sys::NEVER;
+    use sys::object::Event;
+    use sys::{thread, time};
+
+    #[test]
+    #[should_panic(expected = "nobody can go on: all 1 threads")]
+    fn who_waits_in_vain_is_told() {
+        let machine = Machine::new();
+        let _entered = machine.enter("test");
+        let _ = Event::new().unwrap().wait(1, NEVER);
+    }
+
+    #[test]
+    fn who_waits_for_somebody_else_is_not() {
+        let machine = Machine::new();
+        let _entered = machine.enter("test");
+        let sleeper = thread::spawn(|| time::sleep(500 * time::MILLISECOND)).unwrap();
+        sleeper.join().unwrap();
+        let worker = thread::spawn(|| std::thread::sleep(super::PATIENCE * 2)).unwrap();
+        worker.join().unwrap();
+    }
 }

@@ -1,6 +1,7 @@
 //! The executor.
 
 use alloc::rc::Rc;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -378,19 +379,26 @@ pub fn threads(_: &Context) -> Outcome {
         5
     })?;
     same!(exec.run_until(exec.join(thread))?, Ok(5));
-    let (signal, done) = (exec.signal()?, Rc::new(Cell::new(0)));
+    let (signal, done) = (exec.signal()?, Cell::new(0));
     let waiter = signal.waiter()?;
-    let sender = thread::spawn(move || {
-        let event = Event::from(waiter.event);
-        for _ in 0..3 {
-            time::sleep(2 * MILLISECOND);
-            let _ = event.signal(waiter.moved);
+    // Two signals that nobody took between them are one.
+    let taken = Arc::new(Event::new()?);
+    let sender = thread::spawn({
+        let taken = Arc::clone(&taken);
+        move || {
+            let event = Event::from(waiter.event);
+            for _ in 0..3 {
+                time::sleep(2 * MILLISECOND);
+                let _ = event.signal(waiter.moved);
+                let _ = taken.wait(1, NEVER);
+            }
         }
     })?;
     exec.run_until(async {
         for _ in 0..3 {
             signal.wait().await;
             done.set(done.get() + 1);
+            let _ = taken.signal(1);
         }
     })?;
     same!(done.get(), 3);
