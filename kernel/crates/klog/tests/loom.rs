@@ -1,22 +1,10 @@
 //! Writers and readers of the log ring under all interleavings.
 //!
-//! With `RUSTFLAGS="--cfg loom"` loom runs each model in every order of its steps that matters;
-//! without it the same code runs on plain threads a number of times.
+//! `ktestkit::models` says how these run.
 
 use klog::{Completeness, Header, ReadError, Ring, Written};
+use ktestkit::models::{Arc, model, thread};
 use log::Level;
-#[cfg(loom)]
-use loom::{model, sync::Arc, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc, thread};
-
-/// Stands for loom's driver: plain threads meet in many orders by chance.
-#[cfg(not(loom))]
-fn model(run: impl Fn() + Sync + Send + 'static) {
-    for _ in 0..2000 {
-        run();
-    }
-}
 
 /// A header whose parts all depend on `n`, so that a mixture shows.
 fn header(n: u64) -> Header<'static> {

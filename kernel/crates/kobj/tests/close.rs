@@ -1,4 +1,4 @@
-//! The last handle of an object is closed while other processors look it up, use it, and pass it on; see `loom.rs` on how these run.
+//! The last handle of an object is closed while other processors look it up, use it, and pass it on; see `ktestkit::models` on how these run.
 //!
 //! Tables, references and locks are those of the kernel. The object tells whether somebody uses it after its end.
 
@@ -6,17 +6,7 @@ use abi::{Error, Handle, ObjectType, Rights};
 use kobj::{Named, Object, Table};
 use ksync::atomic::{AtomicBool, AtomicU32, Ordering};
 use ksync::{Answer, Arc, Call, SpinLock};
-#[cfg(loom)]
-use loom::{model, sync::Arc as Shared, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc as Shared, thread};
-
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..300 {
-        run();
-    }
-}
+use ktestkit::models::{Arc as Shared, model, thread};
 
 /// What is left of an object when it is gone.
 #[derive(Default)]

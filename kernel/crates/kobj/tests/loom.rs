@@ -1,24 +1,12 @@
 //! Lookups and revocations against everything that others do at the same time, in all interleavings.
 //!
-//! With `RUSTFLAGS="--cfg loom"` loom runs each model in every order of its steps that matters; without it the same code runs
-//! on plain threads a number of times.
+//! `ktestkit::models` says how these run.
 
 use abi::{Error, Handle, ObjectType, Rights};
 use kobj::{Named, Object, Reservation, Table, Undelivered};
 use ksync::Arc;
 use ksync::atomic::{AtomicU32, Ordering};
-#[cfg(loom)]
-use loom::{model, sync::Arc as Shared, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc as Shared, thread};
-
-/// Stands for loom's driver: plain threads meet in many orders by chance.
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..300 {
-        run();
-    }
-}
+use ktestkit::models::{Arc as Shared, model, thread};
 
 /// An object that counts itself, so that none is lost and none is dropped twice.
 struct Counted {

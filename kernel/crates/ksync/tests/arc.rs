@@ -8,16 +8,8 @@ use ksync::atomic::{AtomicUsize, Ordering};
 #[cfg(not(loom))]
 use ksync::try_box;
 #[cfg(loom)]
-use loom::{cell::UnsafeCell, model, thread};
-#[cfg(not(loom))]
-use std::thread;
-
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..200 {
-        run();
-    }
-}
+use ktestkit::models::cell::UnsafeCell;
+use ktestkit::models::{model, thread};
 
 /// Counts how often it is dropped.
 #[cfg(not(loom))]

@@ -1,21 +1,11 @@
-//! Priorities that are passed on along a chain of calls, against calls that begin and end meanwhile; see `loom.rs` on how these run.
+//! Priorities that are passed on along a chain of calls, against calls that begin and end meanwhile; see `ktestkit::models` on how these run.
 //!
 //! The state is the kernel's own ([`ksync::chain`]); the steps between are those of `kernel/src/object/mailbox`, by the same names.
 
 use ksync::SpinLock;
 use ksync::atomic::{AtomicBool, Ordering};
 use ksync::chain::{Place, Urgency, Walks};
-#[cfg(loom)]
-use loom::{model, sync::Arc, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc, thread};
-
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..300 {
-        run();
-    }
-}
+use ktestkit::models::{Arc, model, thread};
 
 const HIGH: u8 = 1;
 const LOW: u8 = 6;

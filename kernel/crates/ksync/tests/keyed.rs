@@ -5,20 +5,10 @@ use std::rc::Rc;
 
 use ksync::atomic::{AtomicU32, Ordering};
 use ksync::{Key, Keyed};
-#[cfg(loom)]
-use loom::{model, sync::Arc, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc, thread};
+use ktestkit::models::{Arc, model, thread};
 
 #[cfg(not(loom))]
 use proptest::prelude::*;
-
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..300 {
-        run();
-    }
-}
 
 /// Two words that belong together, and are written one after the other.
 struct Pair {

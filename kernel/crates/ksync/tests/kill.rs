@@ -1,4 +1,4 @@
-//! Ending, suspending and moving a thread from another processor, against all that the thread does meanwhile; see `loom.rs` on how
+//! Ending, suspending and moving a thread from another processor, against all that the thread does meanwhile; see `ktestkit::models` on how
 //! these run.
 //!
 //! The state is the kernel's own ([`Wake`], [`Whereabouts`]); the steps between are those of `kernel/src/sched`, by the same names: a run
@@ -6,17 +6,7 @@
 
 use ksync::atomic::{AtomicBool, AtomicU32, Ordering};
 use ksync::{Wake, Whereabouts};
-#[cfg(loom)]
-use loom::{model, sync::Arc, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc, thread};
-
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..300 {
-        run();
-    }
-}
+use ktestkit::models::{Arc, model, thread};
 
 /// What threads are asked, as `sched::thread::Attention` has it.
 const END: u32 = 1;

@@ -1,25 +1,13 @@
 //! The hand-shakes and locks under all interleavings.
 //!
-//! With `RUSTFLAGS="--cfg loom"` loom runs each model in every order of its steps that matters;
-//! without it the same code runs on plain threads a number of times.
+//! `ktestkit::models` says how these run.
 
 use ksync::atomic::{AtomicU32, Ordering};
 use ksync::{
     Barrier, CheckIn, Claim, Gate, IrqControl, IrqGuard, IrqLock, PanicClaim, PerCpuFlags,
     Residency, SpinLock, Waited,
 };
-#[cfg(loom)]
-use loom::{model, sync::Arc, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc, thread};
-
-/// Stands for loom's driver: plain threads meet in many orders by chance.
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..200 {
-        run();
-    }
-}
+use ktestkit::models::{Arc, model, thread};
 
 #[test]
 fn loom_a_check_in_publishes_what_was_written_before() {

@@ -2,17 +2,7 @@
 
 use ksync::Requests;
 use ksync::atomic::{AtomicU32, AtomicU64, Ordering};
-#[cfg(loom)]
-use loom::{model, sync::Arc, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc, thread};
-
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..100 {
-        run();
-    }
-}
+use ktestkit::models::{Arc, model, thread};
 
 struct Machine {
     cpus: [Requests; 2],

@@ -1,19 +1,9 @@
-//! Waking and answering under all interleavings; see `loom.rs` on how these run.
+//! Waking and answering under all interleavings; see `ktestkit::models` on how these run.
 
 use core::num::NonZeroU64;
 use ksync::atomic::{AtomicBool, AtomicU32, Ordering};
 use ksync::{Answer, Call, Given, SpinLock, Wake};
-#[cfg(loom)]
-use loom::{model, sync::Arc, thread};
-#[cfg(not(loom))]
-use std::{sync::Arc, thread};
-
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..200 {
-        run();
-    }
-}
+use ktestkit::models::{Arc, model, thread};
 
 /// A thread that waits for a flag as the kernel's do, and who wakes it: the flag is set before the wake-up. `is_run` stands for the run
 /// queue: the one who is told to see to it that the thread runs sets it.

@@ -1,4 +1,4 @@
-//! The fake machine that host tests of the kernel crates run on.
+//! What host tests of the kernel crates run on: a fake machine, and models of concurrency ([`models`]).
 //!
 //! A [`Machine`] has sparse physical memory and processors, each with a translation lookaside
 //! buffer ([`Tlb`]) that keeps what it has seen until it is told to forget, like a real one. So a
@@ -8,13 +8,14 @@
 //! shares no code with `kmem`, which it judges. It never shares state between tests, and it panics
 //! when something is asked of it that no machine can do, such as reading memory that is not there.
 //!
-//! Neighbours: depends on `kaddr` only; the tests that use it implement other crates' traits for
+//! Neighbours: depends on `kaddr`, and on `loom` when models are checked; the tests that use it implement other crates' traits for
 //! thin wrappers of it.
 
 #![forbid(unsafe_code)]
 
 mod machine;
 mod memory;
+pub mod models;
 mod tlb;
 mod walk;
 

@@ -1,22 +1,10 @@
 //! The ring against a plain list: order, wrap-around, and what was overwritten; and a reader beside the writer in all interleavings.
 //!
-//! With `RUSTFLAGS="--cfg loom"` loom runs the model in every order of its steps that matters; without it the same code runs on
-//! plain threads a number of times.
+//! `ktestkit::models` says how these run.
 
+use ktestkit::models::{Arc, model, thread};
 use ktrace::{Event, Kind, MIN_LEN, Ring};
-#[cfg(loom)]
-use loom::{model, sync::Arc, thread};
 use proptest::prelude::{any, prop, prop_assert_eq, proptest};
-#[cfg(not(loom))]
-use std::{sync::Arc, thread};
-
-/// Stands for loom's driver: plain threads meet in many orders by chance.
-#[cfg(not(loom))]
-fn model(run: impl Fn()) {
-    for _ in 0..2000 {
-        run();
-    }
-}
 
 /// An event whose parts all depend on `n`, so that a mixture shows.
 fn event(n: u64) -> Event {
