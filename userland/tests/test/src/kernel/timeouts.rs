@@ -1,5 +1,7 @@
 //! Calls and servers that wait until a time only, and answers that come too late.
 
+use core::sync::atomic::{AtomicBool, Ordering};
+
 use sys::abi::process::ANY_CPU;
 use sys::abi::{Error, Handle};
 use sys::call;
@@ -43,16 +45,21 @@ pub fn call(env: &Env<'_>) -> Outcome {
 /// An answer to a call whose time is over is refused, and does not reach the caller's next call.
 pub fn late_reply(env: &Env<'_>) -> Outcome {
     let (mailbox, other, event) = (mailbox(env)?, mailbox(env)?, event(env)?);
+    let is_received = AtomicBool::new(false);
     let body = Body::new(|| {
-        let first = call_for(mailbox.0, 1, 100 * MS);
-        call::event_signal(event.0, 1)?;
-        if first != Err(Error::TimedOut) {
-            return Ok(first.unwrap_or(0));
+        // The time of the first call may be over before anybody has looked for it: then there is another one.
+        while !is_received.load(Ordering::Acquire) {
+            let first = call_for(mailbox.0, 1, 100 * MS);
+            if first != Err(Error::TimedOut) {
+                return Ok(first.unwrap_or(0));
+            }
         }
+        call::event_signal(event.0, 1)?;
         call_for(other.0, 2, super::PATIENCE_NS)
     });
     let worker = Worker::start(env.own, ANY_CPU, &body).must(env, "start")?;
     message::receive(mailbox.0, soon()).must(env, "receive")?;
+    is_received.store(true, Ordering::Release);
     call::event_wait(event.0, 1, 0, soon()).must(env, "its time is over")?;
     let waiting = || worker.info().state == sys::abi::thread::WAITING;
     super::until(waiting).must(env, "it calls again")?;
