@@ -9,7 +9,7 @@ use sys::abi::{Error, NAME_MAX, NEVER};
 use sys::call;
 
 use super::worker::{Body, Worker};
-use super::{MS, event, rest, until};
+use super::{MS, event, rest, soon, until};
 use crate::area::Owned;
 use crate::child::{Child, Code};
 use crate::harness::{Env, Failed, Must, Outcome};
@@ -180,7 +180,8 @@ pub fn time(env: &Env<'_>) -> Outcome {
     let of_process = || call::process_usage(child.handle()).map_or(0, |usage| usage.ran);
     let all_run = until(|| threads.iter().flatten().all(|thread| ran(thread) > 0));
     all_run.must(env, "all run")?;
-    for round in 0..4 {
+    let limit = soon();
+    for round in 0.. {
         let start = call::clock_read();
         let (cpus, before) = (processors(env)?.0, of_threads());
         rest(30 * MS).must(env, "rest")?;
@@ -192,6 +193,7 @@ pub fn time(env: &Env<'_>) -> Outcome {
             sum(least) <= between && between <= sum(most),
             "the process has {between}, its threads {least:?} before and {most:?} after that"
         );
+        let mut is_spinning = true;
         for cpu in 0..count {
             let ran = most[cpu] - before[cpu];
             check!(
@@ -211,13 +213,18 @@ pub fn time(env: &Env<'_>) -> Outcome {
                 "a thread ran {inner} ns, its processor {busy}"
             );
             // Beside it there was this thread for a moment, and nobody else.
-            check!(
-                env,
-                inner >= passed / 4,
-                "{inner} of {passed} ns in round {round}"
-            );
+            is_spinning &= inner >= passed / 4;
             check!(env, last.runnable >= 1, "the spinner is not there");
         }
+        // The host may stop a processor while this thread has it, or between two looks: it is enough to be right once.
+        if is_spinning && round >= 3 {
+            break;
+        }
+        check!(
+            env,
+            end < limit,
+            "the threads have little of their processors: {before:?} before and {least:?} after"
+        );
     }
     Ok(())
 }
@@ -268,11 +275,13 @@ pub fn of_the_ended(env: &Env<'_>) -> Outcome {
 pub fn switches(env: &Env<'_>) -> Outcome {
     const ROUNDS: u64 = 500;
     let (ping, pong) = (event(env)?, event(env)?);
+    let ended = AtomicU64::new(0);
     let first = Body::new(|| {
         for _ in 0..ROUNDS {
             call::event_signal(ping.0, 1)?;
             call::event_wait(pong.0, 1, 0, NEVER)?;
         }
+        ended.fetch_add(1, Ordering::AcqRel);
         call::event_wait(pong.0, 2, 0, NEVER)
     });
     let second = Body::new(|| {
@@ -280,6 +289,7 @@ pub fn switches(env: &Env<'_>) -> Outcome {
             call::event_wait(ping.0, 1, 0, NEVER)?;
             call::event_signal(pong.0, 1)?;
         }
+        ended.fetch_add(1, Ordering::AcqRel);
         call::event_wait(ping.0, 2, 0, NEVER)
     });
     let before = processors(env)?.0[0];
@@ -287,11 +297,10 @@ pub fn switches(env: &Env<'_>) -> Outcome {
         Worker::start(env.own, 0, &second).must(env, "start")?,
         Worker::start(env.own, 0, &first).must(env, "start")?,
     ];
-    let is_at_rest = |worker: &Worker<'_>| {
-        let info = worker.info();
-        info.state == WAITING && info.switches >= ROUNDS
-    };
-    until(|| workers.iter().all(is_at_rest)).must(env, "they play")?;
+    until(|| ended.load(Ordering::Acquire) == 2).must(env, "they play")?;
+    for worker in &workers {
+        worker.reach(WAITING).must(env, "it waits")?;
+    }
     rest(5 * MS).must(env, "rest")?;
     let after = processors(env)?.0[0];
     let counts = [workers[0].info().switches, workers[1].info().switches];
