@@ -7,12 +7,9 @@ use sys::abi::{Error, NEVER};
 use sys::call;
 
 use super::worker::{Body, Worker};
-use super::{MS, event, rest, soon};
+use super::{MS, TRIES, event, rest, soon};
 use crate::harness::{Env, Must, Outcome};
 use crate::{check, same};
-
-/// How often a test is tried that the machine's standing still at the wrong moment makes meaningless.
-const TRIES: u64 = 20;
 
 /// A wait ends at its deadline, not before; what comes first counts.
 pub fn deadline(env: &Env<'_>) -> Outcome {
