@@ -15,8 +15,8 @@ use super::{STOP, inverted};
 use crate::harness::{Env, Must, Outcome, Random};
 use crate::{check, same};
 
-/// For how long one spins for what must come without a system call: some seconds, in ticks of the time-stamp counter.
-const PATIENCE: u64 = 1 << 34;
+/// For how long one spins for what must come without a system call: about a minute, in ticks of the time-stamp counter.
+const PATIENCE: u64 = 1 << 37;
 
 /// Spins in user mode until something is so; whether it was before long.
 fn spin_until(mut is_so: impl FnMut() -> bool) -> bool {
@@ -28,7 +28,8 @@ fn spin_until(mut is_so: impl FnMut() -> bool) -> bool {
             return true;
         }
         if now().wrapping_sub(begin) > PATIENCE {
-            return false;
+            // The thread itself may have stood still, as when it was moved, since it looked.
+            return is_so();
         }
         core::hint::spin_loop();
     }
