@@ -7,14 +7,14 @@ use abi::{Handle, NAME_MAX, PAGE_SIZE};
 
 use crate::{Context, call, log_line, start};
 
-/// How long what was held may take to come back, in nanoseconds.
-const SETTLE_NS: u64 = 5_000_000_000;
+/// How long what was held may take to come back, in nanoseconds, on a busy host.
+const SETTLE_NS: u64 = 20_000_000_000;
 /// What stays the same for so long is at rest.
 const REST_NS: u64 = 20_000_000;
 /// How long to wait between two looks.
 const PAUSE_NS: u64 = 2_000_000;
 /// The most bytes of the kernel's heap that a page of a process takes: two nodes in the tree of its area.
-const HEAP_OF_A_PAGE: u64 = 4096;
+pub const HEAP_OF_A_PAGE: u64 = 4096;
 
 /// What the kernel holds at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

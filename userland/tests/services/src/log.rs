@@ -9,10 +9,10 @@ use protocols::Fault;
 use protocols::logger::{Answer, Level, Logger, NAME, Request, Select, Status};
 use sys::channel::Reader;
 use sys::object::{Mailbox, Owned, VmArea};
-use sys::time::{MILLISECOND, SECOND};
+use sys::time::MILLISECOND;
 
 use crate::check;
-use crate::harness::{Env, Not, Outcome, Test, ask, rejects_garbage};
+use crate::harness::{Env, Not, Outcome, PATIENCE, Test, ask, rejects_garbage};
 
 /// The tests.
 pub const TESTS: &[Test] = &[
@@ -123,7 +123,7 @@ fn read_until(reader: &mut Reader, text: &str, until: u64) -> Result<Vec<String>
 
 /// Waits until the logger has read what was written.
 fn wait_for(logger: &Mailbox, records: u64) -> Result<Status, Not> {
-    let until = sys::time::after(30 * SECOND);
+    let until = sys::time::after(PATIENCE);
     loop {
         let now = status(logger)?;
         if now.received + now.lost >= records {
@@ -164,7 +164,7 @@ fn query(env: &Env) -> Outcome {
 fn follow(env: &Env) -> Outcome {
     let logger = env.service(NAME)?;
     let mut reader = follow_all(&logger)?;
-    let until = sys::time::after(30 * SECOND);
+    let until = sys::time::after(PATIENCE);
     let writer = sys::thread::spawn(|| {
         for index in 0..1000 {
             // As fast as lines are told, not faster than they are read.
@@ -256,7 +256,7 @@ fn slow_follower(env: &Env) -> Outcome {
     wait_for(&logger, known + total)?;
     drop(quiet);
     write("slow end.")?;
-    let lines = read_until(&mut slow, "slow end.", sys::time::after(30 * SECOND))?;
+    let lines = read_until(&mut slow, "slow end.", sys::time::after(PATIENCE))?;
     let sum = |before, after| {
         let counts = lines.iter().filter_map(|line| number(line, before, after));
         counts.sum::<u64>()
@@ -281,10 +281,10 @@ fn many_followers(env: &Env) -> Outcome {
     }
     write("many followers.")?;
     let newest = readers.last_mut().ok_or(abi::Error::NotReady)?;
-    read_until(newest, "many followers.", sys::time::after(10 * SECOND))?;
+    read_until(newest, "many followers.", sys::time::after(PATIENCE))?;
     let mut piece = [0; 256];
     let oldest = readers.first_mut().ok_or(abi::Error::NotReady)?;
-    let until = sys::time::after(10 * SECOND);
+    let until = sys::time::after(PATIENCE);
     while oldest.read(&mut piece, until)? != 0 {}
     Ok(())
 }

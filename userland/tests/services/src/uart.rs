@@ -12,7 +12,7 @@ use sys::object::{Mailbox, Owned};
 use sys::time::SECOND;
 
 use crate::check;
-use crate::harness::{Env, Not, Outcome, Test, ask, rejects_garbage};
+use crate::harness::{Env, Not, Outcome, PATIENCE, Test, ask, rejects_garbage};
 
 /// The tests.
 pub const TESTS: &[Test] = &[
@@ -87,7 +87,7 @@ fn both_ways(env: &Env) -> Outcome {
     let mut sessions = [attach(&first)?, attach(&second)?];
     are_connected(&mut sessions)?;
     let begin = sys::time::now();
-    let until = sys::time::after(60 * SECOND);
+    let until = sys::time::after(PATIENCE);
     let mut threads = Vec::new();
     let [one, other] = sessions;
     // Each end is somebody's own: what one writes with 3 the other reads with 3.
@@ -137,7 +137,7 @@ fn newest(env: &Env) -> Outcome {
     let [first, second] = both(env)?;
     let mut sessions = [attach(&first)?, attach(&second)?];
     are_connected(&mut sessions)?;
-    let until = sys::time::after(5 * SECOND);
+    let until = sys::time::after(PATIENCE);
     let [mut old, mut other] = sessions;
     old.writer.write_all(b"before", until)?;
     let mut new = attach(&first)?;

@@ -54,7 +54,7 @@ pub fn run(env: &Env<'_>, name: Option<&str>) -> u64 {
 }
 
 /// How long a child may take for a signal.
-const PATIENCE_NS: u64 = 5_000_000_000;
+const PATIENCE_NS: u64 = 20_000_000_000;
 
 fn event(env: &Env<'_>) -> Result<Owned, crate::harness::Failed> {
     call::event_create().map(Owned).must(env, "event")

@@ -83,7 +83,7 @@ impl<'a> Env<'a> {
 
     /// Waits until the kernel holds no more than before.
     pub fn check_back(&self, before: &Held) -> Outcome {
-        const PATIENCE_NS: u64 = 5_000_000_000;
+        const PATIENCE_NS: u64 = 20_000_000_000;
         let end = call::clock_read() + PATIENCE_NS;
         let mut last = self.held();
         loop {
