@@ -58,6 +58,8 @@ impl From<Failure> for Trouble {
 impl From<FileError> for Trouble {
     fn from(error: FileError) -> Self {
         match error.reason {
+            // What is asked of files may take for ever: it is the service that was not there in time.
+            Reason::Service(Failure::Fault(Fault::TimedOut)) => Self::Gone,
             Reason::Service(failure) => failure.into(),
             Reason::Path(_) => Self::Wrong(error.to_string()),
         }
