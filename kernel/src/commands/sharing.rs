@@ -9,12 +9,12 @@ pub fn run(words: &[&str]) -> u64 {
     for (rank, _) in (0..).zip(NAMES) {
         TALLY.take(rank);
     }
-    ksync::take_spins();
+    ksync::take_waits();
     let status = super::start_and_wait(words, core::iter::once(Affinity::Any));
     for (rank, name) in (0..).zip(NAMES) {
         let shared = TALLY.take(rank);
         log::info!("{name}: {} passed, {} waited", shared.passed, shared.waited);
     }
-    log::info!("tables of handles: {} turns waited", ksync::take_spins());
+    log::info!("tables of handles: {} waited", ksync::take_waits());
     status
 }

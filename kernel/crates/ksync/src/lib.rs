@@ -41,7 +41,7 @@ pub use handshake::{Barrier, CheckIn, Gate, Waited};
 pub use irq::{IrqControl, IrqGuard, IrqHeld, IrqLock, IrqLockGuard, IrqOff};
 pub use keyed::{Key, Keyed, KeyedGuard, KeyedVacancy};
 #[cfg(all(feature = "tally", not(loom)))]
-pub use lock::take_spins;
+pub use lock::take_waits;
 pub use lock::{SpinLock, SpinLockGuard};
 pub use order::{Held, Level, Unranked};
 pub use panic::{Claim, PanicClaim};

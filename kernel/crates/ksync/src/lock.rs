@@ -15,20 +15,18 @@ pub(crate) enum Turn {}
 impl spin::RelaxStrategy for Turn {
     #[inline]
     fn relax() {
-        #[cfg(feature = "tally")]
-        SPINS.fetch_add(1, crate::atomic::Ordering::Relaxed);
         crate::atomic::relax();
     }
 }
 
-/// How many turns processors have waited for spin locks.
+/// How often processors have waited for spin locks.
 #[cfg(all(feature = "tally", not(loom)))]
-static SPINS: crate::atomic::AtomicU64 = crate::atomic::AtomicU64::new(0);
+static WAITS: crate::atomic::AtomicU64 = crate::atomic::AtomicU64::new(0);
 
-/// How many turns processors have waited for [`SpinLock`]s since this was last asked.
+/// How often a [`SpinLock`] was not free since this was last asked.
 #[cfg(all(feature = "tally", not(loom)))]
-pub fn take_spins() -> u64 {
-    SPINS.swap(0, crate::atomic::Ordering::Relaxed)
+pub fn take_waits() -> u64 {
+    WAITS.swap(0, crate::atomic::Ordering::Relaxed)
 }
 
 /// The lock under both locks of this crate. Under loom, which must see every access, it is loom's.
@@ -76,6 +74,8 @@ pub(crate) fn lock<T>(raw: &Raw<T>) -> RawGuard<'_, T> {
 #[cold]
 #[inline(never)]
 fn wait_for<T>(raw: &Raw<T>) -> RawGuard<'_, T> {
+    #[cfg(feature = "tally")]
+    WAITS.fetch_add(1, crate::atomic::Ordering::Relaxed);
     raw.lock()
 }
 
