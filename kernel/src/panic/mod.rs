@@ -27,8 +27,8 @@ use crate::{console, ktest, power, sched};
 static CLAIM: PanicClaim = PanicClaim::new();
 static SCREEN: Once<Painter> = Once::new();
 
-/// How long the other CPUs get to answer the NMI.
-const STOP_PATIENCE_NS: u64 = 200_000_000;
+/// How long the other CPUs get to answer the NMI. (A host may let a virtual one stand still.)
+const STOP_PATIENCE_NS: u64 = 5_000_000_000;
 
 /// The screen as the boot loader mapped it.
 static EARLY_SCREEN: Once<Painter> = Once::new();
