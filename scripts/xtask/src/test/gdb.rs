@@ -100,6 +100,9 @@ fn start(bench: &Bench<'_>, port: u16) -> Result<Child> {
             "set pagination off",
             "-ex",
             "set width 0",
+            // QEMU may not answer for a while on a busy host.
+            "-ex",
+            "set remotetimeout 60",
             "-x",
         ])
         .arg(bench.workspace.root.join("scripts/gdb/jsix.py"))
