@@ -60,7 +60,7 @@ fn held() -> Result<Info, Error> {
 pub fn run(context: &Context, test: fn(&Context) -> Outcome) -> Outcome {
     let before = held()?;
     test(context)?;
-    let until = time::after(2 * SECOND);
+    let until = time::after(60 * SECOND);
     loop {
         let after = held()?;
         if (after.threads, after.handles) == (before.threads, before.handles) {

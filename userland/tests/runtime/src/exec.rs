@@ -348,10 +348,10 @@ pub fn closed(_: &Context) -> Outcome {
         time::sleep(5 * MILLISECOND);
         drop(mailbox);
     })?;
-    let result = exec.run_until(exec.timeout(sys::exec::join(one, other), SECOND))?;
+    let result = exec.run_until(exec.timeout(sys::exec::join(one, other), 60 * SECOND))?;
     same!(result, Ok((Ok(()), Ok(()))));
     // One that is closed already.
-    let result = exec.run_until(exec.timeout(exec.closed(&client)?, SECOND))?;
+    let result = exec.run_until(exec.timeout(exec.closed(&client)?, 60 * SECOND))?;
     same!(result, Ok(Ok(())));
     server.join()?;
     Ok(())

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use sys::object::Process;
+use sys::object::{Event, Process};
 use sys::sync::{Condvar, Mutex, Once, OnceLock, RwLock};
 use sys::time::{MILLISECOND, SECOND};
 use sys::{Context, Error, NEVER, thread, time};
@@ -22,12 +22,17 @@ pub fn threads_return(_: &Context) -> Outcome {
     for (index, thread) in all.into_iter().enumerate() {
         same!(thread.join(), Ok((index * index) as u64));
     }
-    let slow = thread::spawn(|| time::sleep(50 * MILLISECOND))?;
-    check!(!slow.is_finished(), "it sleeps");
+    let go = Arc::new(Event::new()?);
+    let slow = thread::spawn({
+        let go = Arc::clone(&go);
+        move || go.wait(1, NEVER)
+    })?;
+    check!(!slow.is_finished(), "it waits");
     same!(
         slow.join_until(time::after(MILLISECOND)),
         Err(Error::TimedOut)
     );
+    go.signal(1)?;
     let refused = thread::Builder::new().priority(99).spawn(|| ());
     same!(refused.map(drop).err(), Some(Error::InvalidArgument));
     Ok(())
