@@ -25,7 +25,7 @@ grants = ["system.log_write", "ports:0x60", "framebuffer"]
 provides = ["good"]
 uses = ["files.boot", "good", "better", "services"]
 console = "serial"
-restart = { limit = 2, delay = "20 ms" }
+restart = { limit = 2, delay = "20 ms", window = "60 min", steady = "60 min" }
 
 [[service]]
 name = "client"
@@ -316,6 +316,10 @@ fn files_are_read_and_mapped_and_not_written() {
     };
     assert_eq!(refused(open("/gone", How::Read)), Fault::NotFound);
     assert_eq!(refused(open("/text", How::Write)), Fault::ReadOnly);
+    // Both services run from now on: else the second one would begin when the first has not been ready for long enough.
+    let mailbox = Mailbox::new().unwrap();
+    world.server.register("good", &mailbox).unwrap();
+    world.wait("client", |client| client.state == State::Running);
     let before = fake.objects();
     for _ in 0..100 {
         let (_, mut handles) = open("/text", How::Read).unwrap();
