@@ -1,5 +1,7 @@
 //! Channels: whatever is written comes out, whole and in order, however both sides go about it.
 
+use std::time::{Duration, Instant};
+
 use fake_kernel::{Clock, Machine};
 use proptest::prelude::{ProptestConfig, Strategy, any, prop, prop_assert_eq, proptest};
 use sys::abi::{Error, NEVER, Rights};
@@ -111,7 +113,9 @@ proptest! {
         let read = read(reader, &reads).unwrap();
         assert_eq!(written.join(), Ok(Ok(read)));
         // The thread drops what it has a moment after it was joined.
+        let until = Instant::now() + Duration::from_secs(60);
         while machine.objects() != before {
+            assert!(Instant::now() < until, "objects are left");
             std::thread::yield_now();
         }
     }

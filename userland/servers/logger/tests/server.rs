@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, reason = "a test")]
 
+use std::time::{Duration, Instant};
+
 use abi::log::Level;
 use abi::{Error, NEVER, Rights};
 use fake_kernel::{Clock, Machine, Running};
@@ -13,6 +15,9 @@ use sys::channel::Reader;
 use sys::exec::Executor;
 use sys::object::{Mailbox, Owned, System, VmArea};
 use sys::{Context, call};
+
+/// How long something may take at most.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn server(context: &Context) -> Result<u64, Error> {
     let exec = Executor::new()?;
@@ -70,7 +75,9 @@ impl World {
     }
 
     fn wait_for(&self, records: u64) {
+        let until = Instant::now() + PATIENCE;
         while self.status().received < records {
+            assert!(Instant::now() < until, "{:?}", self.status());
             std::thread::yield_now();
         }
     }
@@ -201,7 +208,9 @@ fn followers_come_and_go_and_nothing_stays() {
         assert_eq!(reader.read(&mut [0], NEVER), Ok(0));
     }
     drop(rest);
+    let until = Instant::now() + PATIENCE;
     while machine.handles("srv.logger") > before {
+        assert!(Instant::now() < until, "handles are left");
         world.status();
         std::thread::yield_now();
     }

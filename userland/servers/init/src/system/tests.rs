@@ -1,6 +1,7 @@
 //! Init on the kernel's stand-in: its services are processes in which nothing runs, and the test speaks for them.
 
 use std::string::{String, ToString};
+use std::time::{Duration, Instant};
 use std::vec;
 use std::vec::Vec;
 
@@ -147,13 +148,15 @@ impl World {
 
     /// Waits until a service's state is one that fits.
     fn wait(&self, name: &str, fits: impl Fn(&services::Service) -> bool) -> services::Service {
+        let until = Instant::now() + Duration::from_secs(60);
         loop {
             let list = self.list();
             let found = list.into_iter().find(|service| service.name == name);
             match found {
                 Some(service) if fits(&service) => return service,
-                _ => std::thread::yield_now(),
+                found => assert!(Instant::now() < until, "{found:?}"),
             }
+            std::thread::yield_now();
         }
     }
 
