@@ -1,5 +1,6 @@
 //! The tests of handles: what closes them, what derived ones share with their parents, how many there may be.
 
+use sys::abi::process::RUNNING;
 use sys::abi::{Error, Handle, Rights, area};
 use sys::call;
 
@@ -53,8 +54,9 @@ pub fn run(env: &Env<'_>, name: Option<&str>) -> u64 {
     run_suite(env, "handles", TESTS, name)
 }
 
-/// How long a child may take for a signal.
-const PATIENCE_NS: u64 = 20_000_000_000;
+/// How long a child may take for its signals, and how long to wait between two looks at it.
+const PATIENCE_NS: u64 = 60_000_000_000;
+const LOOK_NS: u64 = 10_000_000;
 
 fn event(env: &Env<'_>) -> Result<Owned, crate::harness::Failed> {
     call::event_create().map(Owned).must(env, "event")
@@ -77,10 +79,19 @@ fn revoke_reaches_a_running_child(env: &Env<'_>) -> Outcome {
     let there = lend(child.handle(), event.0).must(env, "lend")?;
     let argument = words(env, &child, &[there.0]).must(env, "argument")?;
     child.start(Code::Signal, argument).must(env, "start")?;
-    for _ in 0..10 {
-        // The child may have ended for want of memory.
-        let until = call::clock_read() + PATIENCE_NS;
-        call::event_wait(event.0, 1, 0, until).must(env, "wait")?;
+    let end = call::clock_read() + PATIENCE_NS;
+    let mut signals = 0;
+    while signals < 10 {
+        match call::event_wait(event.0, 1, 0, call::clock_read() + LOOK_NS) {
+            Ok(_) => signals += 1,
+            Err(Error::TimedOut) => {
+                // The child may have ended for want of memory.
+                let info = call::process_info(child.handle()).must(env, "info")?;
+                same!(env, info.state, RUNNING, "the child");
+                check!(env, call::clock_read() < end, "only {signals} signals");
+            }
+            Err(error) => return Err(error).must(env, "wait"),
+        }
     }
     call::handle_revoke(event.0).must(env, "revoke")?;
     let end = child.end().must(env, "end")?;
