@@ -168,10 +168,12 @@ pub fn again(workspace: &Workspace) -> Result<(usize, Vec<String>)> {
         jobs: "1",
         ..conditions
     };
+    // Once, as in `reproduce`.
+    let commit = resolve(workspace, "HEAD")?;
     let place = tempfile::tempdir().map_err(Error::io("create a folder in", env::temp_dir()))?;
     let [ours, theirs] = ["ours", "theirs"].map(|name| place.path().join(name));
     dist::write(workspace, &ours)?;
-    let (source, mut shell) = prepare(workspace, "HEAD", &conditions, place.path())?;
+    let (source, mut shell) = prepare(workspace, &commit, &conditions, place.path())?;
     let xtask = env::current_exe().map_err(Error::io("find", "xtask itself"))?;
     shell
         .arg(xtask)

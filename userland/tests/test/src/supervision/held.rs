@@ -70,8 +70,11 @@ impl Held {
 
     /// Whether nothing was lost since before.
     pub fn compare(&self, before: &Self) -> Result<String, String> {
-        // Those that go on, init and the shell, may have found a use for more.
-        let grown = self.pages.saturating_sub(before.pages);
+        // Those that go on, init and the shell, may have found a use for more. What they drew without using it takes no frame, and nothing of the heap.
+        let grown = self
+            .pages
+            .saturating_sub(before.pages)
+            .min(before.frames.saturating_sub(self.frames));
         let is_back = self.frames + self.pages >= before.frames + before.pages
             && self.heap <= before.heap + grown * HEAP_OF_A_PAGE
             && self.handles <= before.handles
